@@ -1,0 +1,124 @@
+"""The foundation of the Symphony libraries.
+
+>>> from sy_commons import ErrorCategory, SymphonyError
+>>> class LampOut(SymphonyError):
+...     code = "guide.lamp_out"
+...     category = ErrorCategory.UNAVAILABLE
+...     message = "the lamp in {room} is out"
+...     room: str
+>>> print(LampOut(room="hall"))
+the lamp in hall is out
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sy_commons._backoff import (
+        Backoff,
+        ConstantBackoff,
+        ExponentialBackoff,
+        LinearBackoff,
+        backoff,
+    )
+    from sy_commons._clock import Clock, SystemClock, VirtualClock
+    from sy_commons._errors import (
+        Cancelled,
+        ConfigurationError,
+        Conflict,
+        DeadlineExceeded,
+        ErrorCategory,
+        ForeignError,
+        InternalError,
+        NotFound,
+        PermissionRefused,
+        ResourceExhausted,
+        SerializationError,
+        StorageError,
+        SymphonyError,
+        Unavailable,
+        ValidationError,
+        error_classes,
+        find_error_class,
+        from_wire,
+        to_wire,
+    )
+    from sy_commons._ids import uuid7
+    from sy_commons._secret import Secret
+
+# Where each public name lives: a room is imported when the first of its names is used.
+_ROOMS = {
+    "Backoff": "_backoff",
+    "Cancelled": "_errors",
+    "Clock": "_clock",
+    "ConfigurationError": "_errors",
+    "Conflict": "_errors",
+    "ConstantBackoff": "_backoff",
+    "DeadlineExceeded": "_errors",
+    "ErrorCategory": "_errors",
+    "ExponentialBackoff": "_backoff",
+    "ForeignError": "_errors",
+    "InternalError": "_errors",
+    "LinearBackoff": "_backoff",
+    "NotFound": "_errors",
+    "PermissionRefused": "_errors",
+    "ResourceExhausted": "_errors",
+    "Secret": "_secret",
+    "SerializationError": "_errors",
+    "StorageError": "_errors",
+    "SymphonyError": "_errors",
+    "SystemClock": "_clock",
+    "Unavailable": "_errors",
+    "ValidationError": "_errors",
+    "VirtualClock": "_clock",
+    "backoff": "_backoff",
+    "error_classes": "_errors",
+    "find_error_class": "_errors",
+    "from_wire": "_errors",
+    "to_wire": "_errors",
+    "uuid7": "_ids",
+}
+
+__all__ = [
+    "Backoff",
+    "Cancelled",
+    "Clock",
+    "ConfigurationError",
+    "Conflict",
+    "ConstantBackoff",
+    "DeadlineExceeded",
+    "ErrorCategory",
+    "ExponentialBackoff",
+    "ForeignError",
+    "InternalError",
+    "LinearBackoff",
+    "NotFound",
+    "PermissionRefused",
+    "ResourceExhausted",
+    "Secret",
+    "SerializationError",
+    "StorageError",
+    "SymphonyError",
+    "SystemClock",
+    "Unavailable",
+    "ValidationError",
+    "VirtualClock",
+    "backoff",
+    "error_classes",
+    "find_error_class",
+    "from_wire",
+    "to_wire",
+    "uuid7",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'sy_commons' has no attribute {name!r}")
+    value = getattr(import_module(f"sy_commons.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

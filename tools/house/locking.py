@@ -1,0 +1,59 @@
+"""Keep uv.lock free of any index's address, so that it serves behind every mirror."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+
+from house.environment import SetupFailed, find_uv, uv_variables
+from house.places import LOCK, ROOT
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``tools/lock``."""
+    parser = argparse.ArgumentParser(
+        prog="tools/lock",
+        description="Resolve the dependencies into an index-free uv.lock. Pins that still "
+        "satisfy every pyproject.toml stay as they are.",
+    )
+    parser.add_argument("--upgrade", action="store_true", help="take the newest of everything")
+    parser.add_argument(
+        "--upgrade-package", metavar="NAME", action="append", default=[], help="take its newest"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        uv = find_uv()
+    except SetupFailed as error:
+        print(f"tools/lock: {error}", file=sys.stderr)
+        return 1
+    command = [str(uv), "lock"]
+    command += ["--upgrade"] if options.upgrade else []
+    command += [word for name in options.upgrade_package for word in ("--upgrade-package", name)]
+    done = subprocess.run(command, cwd=ROOT, env=uv_variables(), check=False)
+    if done.returncode == 0:
+        before = LOCK.read_text(encoding="utf-8")
+        LOCK.write_text(index_free(before), encoding="utf-8")
+    return done.returncode
+
+
+def index_free(lock: str) -> str:
+    """Return *lock* with every registry named "index" and every file by its bare name.
+
+    >>> index_free('source = { registry = "https://mirror.example/simple" }')
+    'source = { registry = "index" }'
+    >>> index_free('{ url = "https://mirror.example/ab/attrs-1.whl", hash = "sha256:0" }')
+    '{ path = "attrs-1.whl", hash = "sha256:0" }'
+    """
+    lock = re.sub(r'registry = "[^"]*"', 'registry = "index"', lock)
+    return re.sub(r'url = "[^"]*/([^"/]+)"', r'path = "\1"', lock)
+
+
+def addresses(lock: str) -> list[str]:
+    r"""Return the lines of *lock* that name an address, numbered.
+
+    >>> addresses('version = 1\nurl = "https://mirror.example/a.whl"')
+    ['2: url = "https://mirror.example/a.whl"']
+    """
+    return [f"{n}: {line}" for n, line in enumerate(lock.splitlines(), 1) if "://" in line]
