@@ -21,7 +21,11 @@ if TYPE_CHECKING:
         LinearBackoff,
         backoff,
     )
-    from sy_commons._clock import Clock, SystemClock, VirtualClock
+    from sy_commons._clock import (
+        Clock,
+        SystemClock,
+        VirtualClock,
+    )
     from sy_commons._errors import (
         Cancelled,
         ConfigurationError,
@@ -43,8 +47,19 @@ if TYPE_CHECKING:
         from_wire,
         to_wire,
     )
-    from sy_commons._ids import uuid7
-    from sy_commons._secret import Secret
+    from sy_commons._ids import (
+        uuid7,
+    )
+    from sy_commons._secret import (
+        Secret,
+    )
+    from sy_commons._units import (
+        InvalidQuantity,
+        format_duration,
+        format_size,
+        parse_duration,
+        parse_size,
+    )
 
 # Where each public name lives: a room is imported when the first of its names is used.
 _ROOMS = {
@@ -59,6 +74,7 @@ _ROOMS = {
     "ExponentialBackoff": "_backoff",
     "ForeignError": "_errors",
     "InternalError": "_errors",
+    "InvalidQuantity": "_units",
     "LinearBackoff": "_backoff",
     "NotFound": "_errors",
     "PermissionRefused": "_errors",
@@ -74,7 +90,11 @@ _ROOMS = {
     "backoff": "_backoff",
     "error_classes": "_errors",
     "find_error_class": "_errors",
+    "format_duration": "_units",
+    "format_size": "_units",
     "from_wire": "_errors",
+    "parse_duration": "_units",
+    "parse_size": "_units",
     "to_wire": "_errors",
     "uuid7": "_ids",
 }
@@ -91,6 +111,7 @@ __all__ = [
     "ExponentialBackoff",
     "ForeignError",
     "InternalError",
+    "InvalidQuantity",
     "LinearBackoff",
     "NotFound",
     "PermissionRefused",
@@ -106,7 +127,11 @@ __all__ = [
     "backoff",
     "error_classes",
     "find_error_class",
+    "format_duration",
+    "format_size",
     "from_wire",
+    "parse_duration",
+    "parse_size",
     "to_wire",
     "uuid7",
 ]
