@@ -74,7 +74,8 @@ def parse_size(size: str | int) -> int:
     whole, fraction, unit = match[1], match[2] or "", match[3].lower()
     if unit not in _SIZES:
         raise _refusal(size, "size", _unit_reason(unit))
-    return _within(int(whole + fraction) * _SIZES[unit] // 10 ** len(fraction), size, "size")
+    scale: int = 10 ** len(fraction)
+    return _within(int(whole + fraction) * _SIZES[unit] // scale, size, "size")
 
 
 def parse_duration(duration: str | float) -> float:
@@ -123,8 +124,12 @@ def format_duration(seconds: float) -> str:
     >>> [format_duration(s) for s in (0.0042, 1.25, 59.96, 90, 7260, 200_000)]
     ['4.2ms', '1.25s', '1m', '1m 30s', '2h 1m', '2d 7h']
     """
-    if abs(seconds) < 1:
-        return f"{seconds * 1000:.3g}ms"
+    if abs(seconds) < 1e-9:
+        return "0s"
+    if abs(seconds) < 0.9995e-3:
+        return f"{seconds * 1e6:.3g}us"
+    if abs(seconds) < 0.9995:
+        return f"{seconds * 1e3:.3g}ms"
     if abs(seconds) < 59.95:
         return f"{seconds:.3g}s"
     left = round(abs(seconds))
