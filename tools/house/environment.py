@@ -49,7 +49,8 @@ def main(arguments: list[str]) -> int:
     except SetupFailed as error:
         print(f"tools/setup: {error}", file=sys.stderr)
         return 1
-    print(f"{venv.relative_to(ROOT)} is ready: .venv/bin/python, .venv/bin/sy", file=sys.stderr)
+    name = venv.relative_to(ROOT)
+    print(f"{name} is ready: {name}/bin/python, {name}/bin/sy", file=sys.stderr)
     return 0
 
 
