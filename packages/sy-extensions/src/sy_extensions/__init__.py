@@ -13,6 +13,32 @@
 {'rose': 2, 'is': 1}
 """
 
+from sy_extensions._active import ActiveExtension, ExtensionStats
+from sy_extensions._discovery import Discovered, discover
+from sy_extensions._errors import (
+    ArgumentsInvalid,
+    CallFailed,
+    DefinitionInvalid,
+    ExtensionBusy,
+    ExtensionInactive,
+    ExtensionUnknown,
+    HookFailed,
+    IdClaimedTwice,
+    IsolationUnavailable,
+    LoadFailed,
+    ManifestInvalid,
+    MethodUnknown,
+    NotConfigurable,
+    ResultInvalid,
+)
+from sy_extensions._host import ExtensionHost, HostStats
+from sy_extensions._manifest import (
+    FilePermission,
+    Manifest,
+    NetworkPermission,
+    Permissions,
+    Resources,
+)
 from sy_extensions._signature import (
     Description,
     Parameter,
@@ -24,13 +50,38 @@ from sy_extensions._signature import (
 from sy_extensions._types import Extension, Instrument, Operator
 
 __all__ = [
+    "ActiveExtension",
+    "ArgumentsInvalid",
+    "CallFailed",
+    "DefinitionInvalid",
     "Description",
+    "Discovered",
     "Extension",
+    "ExtensionBusy",
+    "ExtensionHost",
+    "ExtensionInactive",
+    "ExtensionStats",
+    "ExtensionUnknown",
+    "FilePermission",
+    "HookFailed",
+    "HostStats",
+    "IdClaimedTwice",
     "Instrument",
+    "IsolationUnavailable",
+    "LoadFailed",
+    "Manifest",
+    "ManifestInvalid",
+    "MethodUnknown",
+    "NetworkPermission",
+    "NotConfigurable",
     "Operator",
     "Parameter",
+    "Permissions",
+    "Resources",
+    "ResultInvalid",
     "Signature",
     "check_arguments",
     "describe",
+    "discover",
     "signature_of",
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sy_extensions._types import Extension
 
 _REQUIRED = object()
+_LONGEST_WORD = 100  # comparing words costs the square of their length
 _HOOKS = ("on_configure", "on_activate", "on_deactivate")
 _known: weakref.WeakKeyDictionary[type, Signature] = weakref.WeakKeyDictionary()
 
@@ -71,6 +72,8 @@ class Signature:
         problems: list[str] = []
         by_name = self._by_name
         for name, value in arguments.items():
+            if len(problems) >= MAX_PROBLEMS:
+                return problems[:MAX_PROBLEMS]
             parameter = by_name.get(name)
             if parameter is None:
                 problems.append(f"unknown argument {name!r}{suggestion(name, by_name)}")
@@ -165,6 +168,8 @@ def describe(extension: type[Extension]) -> Description:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the closest of *known*, or nothing."""
+    if len(word) > _LONGEST_WORD:
+        return ""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
