@@ -95,6 +95,7 @@ _ROOMS = {
     "from_wire": "_errors",
     "parse_duration": "_units",
     "parse_size": "_units",
+    "suggestion": "_suggestion",
     "to_wire": "_errors",
     "uuid7": "_ids",
 }
@@ -132,6 +133,7 @@ __all__ = [
     "from_wire",
     "parse_duration",
     "parse_size",
+    "suggestion",
     "to_wire",
     "uuid7",
 ]
