@@ -6,7 +6,8 @@ import argparse
 import subprocess
 import sys
 
-from house.environment import SetupFailed, ensure, inside, python
+from house.environment import ensure, inside, python
+from house.installer import SetupFailed
 from house.places import BENCH_VENV, ROOT, Package
 from house.selection import Unknown, select
 

@@ -6,7 +6,8 @@ import os
 import sys
 from typing import NoReturn
 
-from house.environment import SetupFailed, ensure, inside
+from house.environment import ensure, inside
+from house.installer import SetupFailed
 
 
 def main(arguments: list[str]) -> NoReturn:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import json
 import os
-import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -20,19 +19,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from house.installer import SetupFailed, find_uv, run_uv, say
 from house.places import BENCH_VENV, LOCK, PRIVATE, ROOT, VENV, packages
 
 STAMP = "symphony-stamp"
+# Counted up when _build changes what it makes: environments of before are then made anew.
+RECIPE = 1
+# What of a pyproject.toml an environment is made from; how ruff or pytest are set is not.
+INGREDIENTS = ("build-system", "project", "dependency-groups")
 
 # What each environment holds beyond the packages themselves, in uv export's words.
 SELECTIONS = {
     VENV: ["--all-groups", "--no-group", "bench", "--no-group", "docs"],
     BENCH_VENV: ["--no-default-groups", "--group", "build", "--group", "bench"],
 }
-
-
-class SetupFailed(Exception):
-    """The environment could not be brought up; the text says why and what to do."""
 
 
 def main(arguments: list[str]) -> int:
@@ -55,12 +55,18 @@ def main(arguments: list[str]) -> int:
 
 
 def ensure(venv: Path = VENV, *, force: bool = False) -> Path:
-    """Return *venv*, brought up to date with the lock and every pyproject.toml."""
-    if not force and _stands(venv):
+    """Return *venv*, brought up to date with the lock and every pyproject.toml.
+
+    One process at a time builds; the others wait, and find it standing.
+    """
+    if not force and stands(venv):
         return venv
-    with _alone():
-        if force or not _stands(venv):
-            _build(venv)
+    try:
+        with _alone():
+            if force or not stands(venv):
+                _build(venv)
+    except OSError as error:
+        raise SetupFailed(f"{error}\n  hint: the checkout must be writable") from error
     return venv
 
 
@@ -69,53 +75,61 @@ def python(venv: Path = VENV) -> Path:
     return venv / "bin" / "python"
 
 
-def run_inside(command: list[str], *, venv: Path = VENV) -> int:
+def run_inside(
+    command: list[str], *, venv: Path = VENV, extra: dict[str, str] | None = None
+) -> int:
     """Run *command* with the tools of *venv* first on PATH and return its exit status."""
-    return subprocess.run(command, cwd=ROOT, env=inside(venv), check=False).returncode
+    variables = {**inside(venv), **(extra or {})}
+    return subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
 
 
 def inside(venv: Path = VENV) -> dict[str, str]:
     """Return the process's variables as they are inside *venv*."""
     path = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
-    return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(venv)}
-
-
-def find_uv() -> Path:
-    """Return a uv as new as the lock, from PATH or from a private folder, installed if need be."""
-    version, hashes = _locked_uv()
-    private = PRIVATE / "uv" / "bin" / "uv"
-    for candidate in (private, shutil.which("uv")):
-        if candidate and _uv_version(Path(candidate)) >= _numbers(version):
-            return Path(candidate)
-    _install_uv(version, hashes)
-    return private
-
-
-def uv_variables() -> dict[str, str]:
-    """Return the variables uv is run with: the system's certificates and no Python downloads."""
-    variables = {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **os.environ}
-    variables.pop("VIRTUAL_ENV", None)
-    if "PIP_INDEX_URL" in variables:  # a mirror set up for pip serves uv too
-        variables.setdefault("UV_DEFAULT_INDEX", variables["PIP_INDEX_URL"])
+    variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(venv)}
+    for name in ("PYTHONPATH", "PYTHONHOME"):  # they would mix another environment in
+        variables.pop(name, None)
     return variables
 
 
-def stamp() -> str:
+def stamp(root: Path = ROOT) -> str:
     """Return the digest of all that an environment is made from."""
-    digest = hashlib.sha256(sys.version.encode())
-    sources = [LOCK, ROOT / "pyproject.toml", Path(__file__)]
-    sources += [package.folder / "pyproject.toml" for package in packages()]
-    for source in sources:
-        digest.update(source.read_bytes())
-        digest.update(b"\0")
+    digest = hashlib.sha256(f"recipe {RECIPE}\0".encode())
+    digest.update((root / LOCK.name).read_bytes())
+    for folder in (root, *(package.folder for package in packages(root))):
+        digest.update(f"\0{folder}\0".encode())  # a moved checkout has editables that point away
+        digest.update(ingredients((folder / "pyproject.toml").read_text(encoding="utf-8")))
     return digest.hexdigest()
 
 
-def _stands(venv: Path) -> bool:
+def ingredients(pyproject: str) -> bytes:
+    r"""Return the part of a pyproject.toml that decides what is installed, in one spelling.
+
+    >>> ingredients('[project]\nname = "a"') == ingredients('[tool.ruff]\n[project]\nname="a"')
+    True
+    """
+    table = tomllib.loads(pyproject)
+    tools = {name: table.get("tool", {}).get(name) for name in ("uv", "hatch")}
+    kept = {name: table.get(name) for name in INGREDIENTS}
+    return json.dumps({**kept, "tool": tools}, sort_keys=True, default=str).encode()
+
+
+def stands(venv: Path) -> bool:
+    """Tell whether *venv* was finished, is up to date, and still has the Python it was made of."""
     try:
-        return (venv / STAMP).read_text() == stamp() and python(venv).exists()
+        if (venv / STAMP).read_text(encoding="utf-8") != stamp():
+            return False
+        settings = (venv / "pyvenv.cfg").read_text(encoding="utf-8")
     except OSError:
         return False
+    except tomllib.TOMLDecodeError as error:
+        raise SetupFailed(f"a pyproject.toml is no TOML: {error}") from error
+    return python(venv).exists() and _home(settings) == python(venv).resolve().parent
+
+
+def _home(settings: str) -> Path:
+    lines = dict(line.split(" = ", 1) for line in settings.splitlines() if " = " in line)
+    return Path(lines.get("home", "")).resolve()
 
 
 @contextmanager
@@ -125,94 +139,32 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("waiting for another setup of this checkout")
+            say("waiting for another setup of this checkout")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def _build(venv: Path) -> None:
-    _say(f"bringing up {venv.name} (once; later runs reuse it)")
+    say(f"bringing up {venv.name} (once; later runs reuse it)")
     uv = find_uv()
+    made_from = stamp()
     (venv / STAMP).unlink(missing_ok=True)
     requirements = export(uv, ["--all-packages", "--all-extras", *SELECTIONS[venv]])
-    _run(uv, ["venv", "--quiet", "--clear", "--python", sys.executable, str(venv)])
+    run_uv(uv, ["venv", "--quiet", "--clear", "--python", sys.executable, str(venv)])
     sync(uv, venv, requirements)
     editables = [word for p in packages() for word in ("-e", str(p.folder))]
     install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", *editables]
-    _run(uv, [*install, "--python", str(python(venv))])
-    (venv / STAMP).write_text(stamp())  # last: an interrupted setup starts over
+    run_uv(uv, [*install, "--python", str(python(venv))])
+    # Last: an interrupted setup starts over, and what changed meanwhile is seen.
+    (venv / STAMP).write_text(made_from, encoding="utf-8")
 
 
 def export(uv: Path, selection: list[str]) -> str:
     """Return the locked requirements, with hashes, of what *selection* names."""
-    return _run(uv, ["export", "--quiet", "--frozen", "--no-emit-workspace", *selection])
+    return run_uv(uv, ["export", "--quiet", "--frozen", "--no-emit-workspace", *selection])
 
 
 def sync(uv: Path, venv: Path, requirements: str) -> None:
     """Make *venv* hold exactly *requirements*, every file checked against its hash."""
     target = ["--python", str(python(venv))]
-    _run(uv, ["pip", "sync", "--quiet", "--require-hashes", *target, "-"], text=requirements)
-
-
-def _run(uv: Path, arguments: list[str], *, text: str | None = None) -> str:
-    done = subprocess.run(
-        [str(uv), *arguments],
-        cwd=ROOT,
-        env=uv_variables(),
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip()
-        raise SetupFailed(f"uv {arguments[0]} failed with status {done.returncode}:\n{said}")
-    return done.stdout
-
-
-def _install_uv(version: str, hashes: list[str]) -> None:
-    folder = PRIVATE / "uv"
-    _say(f"installing uv {version} into {folder.relative_to(ROOT)}")
-    shutil.rmtree(folder, ignore_errors=True)
-    made = _quietly([sys.executable, "-m", "venv", str(folder)])
-    if made.returncode != 0:
-        raise SetupFailed(
-            f"this Python cannot make environments: {made.stdout.strip()}\n"
-            "  hint: on Debian, apt-get install python3-venv; or put uv on PATH"
-        )
-    pins = folder / "uv.txt"
-    pins.write_text(f"uv=={version} " + " ".join(f"--hash={h}" for h in hashes) + "\n")
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    done = _quietly([*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(pins)])
-    if done.returncode != 0:
-        raise SetupFailed(f"pip could not install uv {version}:\n{done.stdout.strip()}")
-
-
-def _quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-
-
-def _locked_uv() -> tuple[str, list[str]]:
-    lock = tomllib.loads(LOCK.read_text(encoding="utf-8"))
-    entry = next(p for p in lock["package"] if p["name"] == "uv")
-    files = [*entry.get("wheels", []), entry["sdist"]]
-    return entry["version"], [file["hash"] for file in files]
-
-
-def _uv_version(uv: Path) -> tuple[int, ...]:
-    try:
-        said = subprocess.run([str(uv), "--version"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ()
-    return _numbers(said.stdout)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    found = re.search(r"(\d+)\.(\d+)\.(\d+)", text)
-    return tuple(int(number) for number in found.groups()) if found else ()
-
-
-def _say(text: str) -> None:
-    print(f"tools/setup: {text}", file=sys.stderr)
+    run_uv(uv, ["pip", "sync", "--quiet", "--require-hashes", *target, "-"], text=requirements)

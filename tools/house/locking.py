@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
 
-from house.environment import SetupFailed, find_uv, uv_variables
+from house.installer import SetupFailed, find_uv, uv_variables
 from house.places import LOCK, ROOT
 
 
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> int:
     command = [str(uv), "lock"]
     command += ["--upgrade"] if options.upgrade else []
     command += [word for name in options.upgrade_package for word in ("--upgrade-package", name)]
-    done = subprocess.run(command, cwd=ROOT, env=uv_variables(), check=False)
+    done = subprocess.run(command, cwd=ROOT, env=uv_variables(os.environ), check=False)
     if done.returncode == 0:
         before = LOCK.read_text(encoding="utf-8")
         LOCK.write_text(index_free(before), encoding="utf-8")
