@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from house.environment import ensure, inside, python
 from house.installer import SetupFailed
@@ -42,18 +43,20 @@ class Selection:
     rooms: int = 0
 
 
-def main(arguments: list[str]) -> int:
-    """Run ``tools/test``: bring the environment up if need be, then become pytest."""
+def main(arguments: list[str]) -> NoReturn:
+    """Run ``tools/test``: bring the environment up if need be, then become pytest.
+
+    Becoming it rather than waiting for it leaves Ctrl-C, and the exit status, to pytest.
+    """
     options = _parse(arguments)
     try:
         selection = choose(options.what)
         venv = ensure()
     except Unknown as error:
         print(f"tools/test: {error}", file=sys.stderr)
-        return 2
+        sys.exit(2)
     except SetupFailed as error:
-        print(f"tools/test: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"tools/test: {error}")
     command = [str(python(venv)), "-m", "pytest", *pytest_words(options, selection)]
     os.chdir(ROOT)
     os.execve(command[0], command, variables(inside(venv), full=options.full))  # noqa: S606 - no shell is the point
@@ -146,15 +149,15 @@ def pytest_words(options: argparse.Namespace, selection: Selection) -> list[str]
 
 
 def default_processes(selection: Selection) -> int:
-    """Return how many processes to test in: one a core, but for one package the start costs more."""
+    """Return how many processes to test in: one a core, unless their start costs more."""
     return len(os.sched_getaffinity(0)) if selection.rooms > 1 else 0
 
 
 def variables(environ: Mapping[str, str], *, full: bool) -> dict[str, str]:
     """Return the variables the tests see: none of the user's own settings of Symphony.
 
-    >>> variables({"SYMPHONY_HOME": "/home/ann", "SYMPHONY_REQUIRE": "bwrap"}, full=False)
-    {'SYMPHONY_REQUIRE': 'bwrap', 'PYTHONPATH': '...'}
+    >>> variables({"SYMPHONY_HOME": "/home/ann", "TERM": "dumb"}, full=True)  # doctest: +ELLIPSIS
+    {'TERM': 'dumb', 'SYMPHONY_FULL': '1', 'PYTHONPATH': '...tools'}
     """
     kept = {k: v for k, v in environ.items() if not k.startswith("SYMPHONY_") or k in KEPT}
     if full:
