@@ -1,0 +1,1 @@
+"""Doing it: the core that decides, the journal, and the asyncio shell."""
