@@ -11,10 +11,10 @@ MINIMUM = (3, 11)
 NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
-def launch(module):  # type: ignore[no-untyped-def]
+def launch(module):  # type: ignore[no-untyped-def]  # as the module says
     """Run ``main()`` of *module* in this package, under the first Python that is new enough."""
     if sys.version_info < MINIMUM:
-        _step_aside()  # type: ignore[no-untyped-call]
+        _step_aside()  # type: ignore[no-untyped-call]  # as the module says
     from importlib import import_module
 
     try:
@@ -24,7 +24,7 @@ def launch(module):  # type: ignore[no-untyped-def]
     sys.exit(status)
 
 
-def _step_aside():  # type: ignore[no-untyped-def]
+def _step_aside():  # type: ignore[no-untyped-def]  # as the module says
     for name in NEWER:
         found = shutil.which(name)
         if found:

@@ -1,0 +1,1 @@
+"""What tools/check looks for itself; each module is one check, pure but for reading the files."""
