@@ -81,9 +81,12 @@ class ActiveExtension:
             if not self._running and self._idle is not None:
                 self._idle.set()
 
-    async def stop(self, *, grace_s: float) -> ExtensionBusy | None:
-        """Refuse new calls and wait for the running ones; return what is left of them, if any."""
+    def stop(self) -> None:
+        """Refuse new calls from now on."""
         self._stopped = True
+
+    async def end(self, *, grace_s: float) -> ExtensionBusy | None:
+        """Wait for the running calls; return what is left of them after the grace, if any."""
         if not self._running:
             return None
         self._idle = asyncio.Event()

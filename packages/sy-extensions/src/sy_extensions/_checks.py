@@ -227,9 +227,12 @@ def _exact_tuple(shell: Check, members: tuple[Any, ...], name: str) -> Check:
 
 
 def _typed_dict(annotation: Any) -> Check:
-    hints = get_type_hints(annotation)
+    hints = get_type_hints(annotation, include_extras=True)
     checks = {key: make_check(hint) for key, hint in hints.items()}
-    required = annotation.__required_keys__
+    # Under postponed annotations __required_keys__ misses these marks.
+    marked = {key: get_origin(hint) for key, hint in hints.items()}
+    required = {key for key in annotation.__required_keys__ if marked[key] is not NotRequired}
+    required |= {key for key, mark in marked.items() if mark is Required}
     name = type_name(annotation)
 
     def check(value: Any, where: str, problems: list[str]) -> None:

@@ -14,6 +14,12 @@ MAX_DEPTH = 16
 
 _HEADER = re.compile(r"\s*\[\s*([\w.-]+)\s*\]\s*(?:#.*)?")
 _KEY = re.compile(r"\s*(?:\"([\w.-]+)\"|([\w-]+))\s*=")
+# tomllib takes a time that grows with the square of the parts of a dotted key, or worse.
+_LONG_KEY = re.compile(
+    r"(?<![\w-])(?:(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"
+    rf"{{{MAX_DEPTH}}}"
+)
+_TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 
 def read_text(path: Path) -> tuple[str, str]:
@@ -41,6 +47,8 @@ def read_document(content: str, *, as_json: bool) -> tuple[Any, str]:
     """
     if len(content) > MAX_SIZE_BYTES:
         return None, f"it is longer than the {MAX_SIZE_BYTES // 1024} KiB a manifest may have"
+    if not as_json and _LONG_KEY.search(content):
+        return None, _TOO_DEEP
     try:
         data = json.loads(content, object_pairs_hook=_unique) if as_json else tomllib.loads(content)
     except RecursionError:
@@ -48,9 +56,6 @@ def read_document(content: str, *, as_json: bool) -> tuple[Any, str]:
     except ValueError as error:  # both decoders' errors, and what int() thinks of a long number
         return None, _syntax_problem(error, content)
     return (None, _TOO_DEEP) if _is_deeper(data, MAX_DEPTH) else (data, "")
-
-
-_TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 
 def locator(content: str) -> Callable[[str], str]:

@@ -11,7 +11,7 @@ class DefinitionInvalid(SymphonyError):
     code = "extensions.definition_invalid"
     category = ErrorCategory.VALIDATION
     message = "{class_name}: {reason}"
-    hint = "write it as: async def {method}(self, text: str, *, limit: int = 3) -> list[str]"
+    hint = "for example: async def {method}(self, text: str, *, limit: int = 3) -> list[str]"
     class_name: str
     method: str
     reason: str

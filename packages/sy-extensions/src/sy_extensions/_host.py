@@ -127,6 +127,8 @@ class ExtensionHost:
             activation = self._activations.pop(extension_id, None)
             if activation is None:
                 return
+            if (active := _result(activation)) is not None:
+                active.stop()
             task = asyncio.get_running_loop().create_task(self._deactivate(activation))
             self._deactivations[extension_id] = task
             task.add_done_callback(lambda done: self._deactivated(extension_id, done))
@@ -138,15 +140,10 @@ class ExtensionHost:
 
     def stats(self) -> HostStats:
         """Return what is active, with its calls, and how often something was."""
-        active = (
-            task.result().stats()
-            for task in self._activations.values()
-            if task.done() and not task.cancelled() and task.exception() is None
-        )
+        results = map(_result, self._activations.values())
+        active = tuple(one.stats() for one in results if one is not None)
         counts = self._counts
-        return HostStats(
-            tuple(active), counts["activated"], counts["failed"], counts["deactivated"]
-        )
+        return HostStats(active, counts["activated"], counts["failed"], counts["deactivated"])
 
     def __repr__(self) -> str:
         state = "open" if self._open else "closed"
@@ -186,10 +183,11 @@ class ExtensionHost:
 
     async def _deactivate(self, activation: asyncio.Task[ActiveExtension]) -> None:
         await asyncio.wait([activation])  # what is on its way arrives first
-        if activation.cancelled() or activation.exception() is not None:
+        active = _result(activation)
+        if active is None:
             return
-        active = activation.result()
-        busy = await active.stop(grace_s=self._grace_s)
+        active.stop()
+        busy = await active.end(grace_s=self._grace_s)
         await self._run(active.id, "on_deactivate", active.instance.on_deactivate())
         if busy is not None:
             raise busy
@@ -215,7 +213,7 @@ class ExtensionHost:
             raise _hook_failed(extension_id, hook, error, reason) from error
 
     def _activated(self, extension_id: str, task: asyncio.Task[ActiveExtension]) -> None:
-        if not task.cancelled() and task.exception() is None:
+        if _result(task) is not None:
             self._counts["activated"] += 1
             return
         self._counts["failed"] += 1
@@ -227,6 +225,13 @@ class ExtensionHost:
         self._counts["deactivated"] += 1
         if not task.cancelled():
             task.exception()  # seen, though the one who asked may have left
+
+
+def _result(activation: asyncio.Task[ActiveExtension]) -> ActiveExtension | None:
+    """Return the extension if it is active already."""
+    if not activation.done() or activation.cancelled() or activation.exception() is not None:
+        return None
+    return activation.result()
 
 
 async def _finish(task: asyncio.Future[Sequence[Exception]]) -> Sequence[Exception]:

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from sy_extensions._errors import NotConfigurable
+from sy_commons import SymphonyError, parse_size
+from sy_extensions._errors import DefinitionInvalid, NotConfigurable
 from sy_extensions._signature import check_definition
 
 
@@ -85,6 +86,15 @@ class Instrument(Extension, ABC):
     method: ClassVar[str] = "invoke"
     capabilities: ClassVar[frozenset[str]] = frozenset()
     memory: ClassVar[str] = "0 B"
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        try:
+            parse_size(cls.memory)
+        except SymphonyError as error:
+            raise DefinitionInvalid(
+                class_name=cls.__name__, method=cls.method, reason=f"memory: {error}"
+            ) from error
 
     @abstractmethod
     async def invoke(self, *arguments: Any, **options: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from sy_commons import SymphonyError
 from sy_commons.cli import USAGE, Command, add_common_options, run_program
 from sy_extensions._discovery import Discovered, discover
-from sy_extensions._errors import ExtensionUnknown, ManifestInvalid
+from sy_extensions._errors import ExtensionUnknown, LoadFailed, ManifestInvalid
 from sy_extensions._manifest import Manifest
 from sy_extensions._signature import suggestion
 
@@ -50,7 +50,8 @@ def _row(found: Discovered) -> dict[str, str]:
     try:
         description = found.describe()
     except SymphonyError as error:  # one broken extension does not hide the others
-        return row | {"type": "broken", "summary": str(error)}
+        reason = error.reason if isinstance(error, LoadFailed) else str(error)
+        return row | {"type": "broken", "summary": reason}
     return row | {"type": description.type, "summary": description.summary}
 
 
