@@ -21,12 +21,18 @@ if TYPE_CHECKING:
         LinearBackoff,
         backoff,
     )
+    from sy_commons._boundary import (
+        map_errors,
+    )
     from sy_commons._clock import (
         Clock,
         SystemClock,
         VirtualClock,
     )
-    from sy_commons._database import Database, DatabaseStats
+    from sy_commons._database import (
+        Database,
+        DatabaseStats,
+    )
     from sy_commons._database_errors import (
         DatabaseClosed,
         DatabaseConstraint,
@@ -58,8 +64,6 @@ if TYPE_CHECKING:
         ValidationError,
         error_classes,
         find_error_class,
-        from_wire,
-        to_wire,
     )
     from sy_commons._ids import (
         uuid7,
@@ -67,12 +71,19 @@ if TYPE_CHECKING:
     from sy_commons._secret import (
         Secret,
     )
+    from sy_commons._suggestion import (
+        suggestion,
+    )
     from sy_commons._units import (
         InvalidQuantity,
         format_duration,
         format_size,
         parse_duration,
         parse_size,
+    )
+    from sy_commons._wire import (
+        from_wire,
+        to_wire,
     )
 
 # Where each public name lives: a room is imported when the first of its names is used.
@@ -119,11 +130,12 @@ _ROOMS = {
     "find_error_class": "_errors",
     "format_duration": "_units",
     "format_size": "_units",
-    "from_wire": "_errors",
+    "from_wire": "_wire",
+    "map_errors": "_boundary",
     "parse_duration": "_units",
     "parse_size": "_units",
     "suggestion": "_suggestion",
-    "to_wire": "_errors",
+    "to_wire": "_wire",
     "uuid7": "_ids",
 }
 
@@ -171,6 +183,7 @@ __all__ = [
     "format_duration",
     "format_size",
     "from_wire",
+    "map_errors",
     "parse_duration",
     "parse_size",
     "suggestion",

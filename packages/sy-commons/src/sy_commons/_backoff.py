@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Protocol
 
 from sy_commons._errors import ValidationError
+from sy_commons._suggestion import suggestion
 
 
 class Backoff(Protocol):
@@ -28,7 +29,7 @@ class _Growing(ABC):
         jitter: float = 0.1,
         seed: int | None = None,
     ) -> None:
-        if first_s < 0 or longest_s < 0 or not 0 <= jitter <= 1:
+        if not (first_s >= 0 and longest_s >= 0 and 0 <= jitter <= 1):  # NaN as well
             raise ValidationError(
                 f"no back-off has first_s={first_s}, longest_s={longest_s}, jitter={jitter}",
                 hint="times are at least 0 and jitter is a share between 0 and 1",
@@ -107,7 +108,7 @@ def backoff(policy: str | Backoff) -> Backoff:
         return policy
     if policy not in _NAMED:
         raise ValidationError(
-            f"there is no back-off {policy!r}",
+            f"there is no back-off {policy!r}{suggestion(policy, _NAMED)}",
             hint=f"one of {', '.join(_NAMED)}, or an object with delay_s",
         )
     return _NAMED[policy]()

@@ -77,14 +77,14 @@ class VirtualClock:
 
     def advance(self, seconds: float) -> None:
         """Let *seconds* pass, calling what falls due in order."""
-        if seconds < 0:
+        if not seconds >= 0:  # NaN as well
             raise ValueError(f"monotonic time does not go back, and {seconds} s were asked for")
         end = self._now + seconds
         while self._due and self._due[0][0] <= end:
             when, _, callback = heapq.heappop(self._due)
             self._move(max(when, self._now))
             callback()
-        self._move(end)
+        self._move(max(end, self._now))  # a callback may have advanced it further
 
     def jump_wall(self, seconds: float) -> None:
         """Set the wall clock forwards or back by *seconds*, as an administrator or NTP does."""

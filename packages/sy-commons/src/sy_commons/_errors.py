@@ -7,16 +7,17 @@ imports next to nothing.
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, NoReturn, Self, dataclass_transform
 
-from sy_commons._redaction import is_secret_name, json_safe, redact_text
+from sy_commons._redaction import is_secret_name, json_safe, shown, text_of
 from sy_commons._secret import MASK, Secret
 
-WIRE_VERSION = 1
-_MAX_CHAIN = 16
+_MAX_CAUSES = 16
+_PLAIN = (str, int, float, bool, type(None))  # travel as they are
+_CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 _by_code: dict[str, type[SymphonyError]] = {}
 
 
@@ -73,6 +74,10 @@ class _Signature:
 
 
 def _register(cls: type[SymphonyError]) -> None:
+    if not isinstance(cls.code, str) or not _CODE.fullmatch(cls.code):
+        raise TypeError(f"{cls.__qualname__}: {cls.code!r} is no code; dotted lower case is wanted")
+    if not isinstance(cls.category, ErrorCategory):
+        raise TypeError(f"{cls.__qualname__}: {cls.category!r} is no ErrorCategory")
     known = _by_code.get(cls.code)
     if known is not None and (known.__module__, known.__qualname__) != (
         cls.__module__,
@@ -126,6 +131,9 @@ class SymphonyError(Exception):
                 or str(annotation).removeprefix("typing.").startswith("ClassVar")
             )
         }
+        taken = [name for name in own if hasattr(SymphonyError, name) or name == "context"]
+        if taken:
+            raise TypeError(f"{cls.__qualname__}: every error has {', '.join(taken)}: no fact")
         cls._facts = {**cls._facts, **own}
         cls._defaults = {
             **cls._defaults,
@@ -151,12 +159,12 @@ class SymphonyError(Exception):
             _complain(cls, values)
         self.__dict__.update(values)
         if hint is not None:
-            self.__dict__["hint"] = redact_text(hint)
+            self.__dict__["hint"] = shown(hint)
         elif "{" in cls.hint:
             self.__dict__["hint"] = _render(cls.hint, values)
         self.context: dict[str, Any] = json_safe(dict(context or {}) | values)
         self._text = (
-            redact_text(text) if text is not None else _render(cls.message or cls.__name__, values)
+            shown(text) if text is not None else _render(cls.message or cls.__name__, values)
         )
         super().__init__(self._text)
 
@@ -167,15 +175,7 @@ class SymphonyError(Exception):
         return f"{type(self).__name__}({self._text!r}, code={self.code!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {
-            "facts": {name: _portable(getattr(self, name), name) for name in self._facts},
-            "text": self._text,
-            "hint": self.hint,
-            "context": self.context,
-            "notes": list(getattr(self, "__notes__", [])),
-            "cause": _portable_cause(self.__cause__),
-        }
-        return _restore, (type(self), state)
+        return _restore, (type(self), self._state(), _pack_causes(self.__cause__))
 
     @property
     def retryable(self) -> bool:
@@ -184,6 +184,8 @@ class SymphonyError(Exception):
 
     def to_wire(self) -> dict[str, Any]:
         """Return the error, its notes and its causes as versioned, redacted JSON data."""
+        from sy_commons._wire import to_wire  # noqa: PLC0415 - it builds on this room
+
         return to_wire(self)
 
     @classmethod
@@ -195,7 +197,19 @@ class SymphonyError(Exception):
         >>> SymphonyError.from_wire(wire)
         NotFound('no', code='acme.gone')
         """
+        from sy_commons._wire import from_wire  # noqa: PLC0415 - it builds on this room
+
         return from_wire(wire)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "facts": {name: _pack(getattr(self, name), name) for name in self._facts},
+            "text": self._text,
+            "hint": self.hint,
+            "code": self.code,
+            "context": self.context,
+            "notes": [text_of(note) for note in notes_of(self)],
+        }
 
     @classmethod
     def _revive(cls, state: Mapping[str, Any]) -> Self:
@@ -206,10 +220,14 @@ class SymphonyError(Exception):
         error.context = dict(state["context"])
         if state["hint"] != cls.hint:
             error.__dict__["hint"] = state["hint"]
+        if state["code"] != cls.code:  # a stranger's, kept so that it can be told on
+            error.__dict__["code"] = state["code"]
         for note in state["notes"]:
             error.add_note(note)
-        error.__cause__ = state["cause"]
         return error
+
+
+_register(SymphonyError)
 
 
 class ValidationError(SymphonyError):
@@ -306,35 +324,6 @@ class ForeignError(SymphonyError):
     text: str
 
 
-def to_wire(error: BaseException) -> dict[str, Any]:
-    """Return any exception, or group of them, as versioned, redacted JSON data.
-
-    >>> wire = to_wire(ExceptionGroup("two", [ValueError("a"), SymphonyError("b")]))
-    >>> [part["text"] for part in wire["errors"]]
-    ['a', 'b']
-    """
-    return {"v": WIRE_VERSION, **_encode(error, _MAX_CHAIN)}
-
-
-def from_wire(wire: Mapping[str, Any]) -> BaseException:
-    """Return the exception that :func:`to_wire` described.
-
-    Registered codes give their class, unknown ones their category's; built-in exceptions give
-    themselves, all others a :class:`ForeignError`. Raises :class:`SerializationError` on data
-    that is no wire form, or of a newer version.
-
-    >>> from_wire(to_wire(KeyError("shelf")))
-    KeyError('shelf')
-    """
-    version = wire.get("v") if isinstance(wire, Mapping) else None
-    if version != WIRE_VERSION:
-        raise SerializationError(
-            f"an error on the wire has version {version!r}, and {WIRE_VERSION} is known",
-            hint="bring both sides to the same release of sy-commons",
-        )
-    return _decode(wire, _MAX_CHAIN)
-
-
 def find_error_class(code: str) -> type[SymphonyError] | None:
     """Return the class registered for *code*, if its module has been imported.
 
@@ -364,126 +353,104 @@ def _complain(cls: type[SymphonyError], values: Mapping[str, Any]) -> NoReturn:
     raise TypeError(f"{cls.__name__}: {said}")
 
 
-def _render(template: str, values: Mapping[str, Any]) -> str:
-    shown = {name: MASK if is_secret_name(name) else value for name, value in values.items()}
-    try:
-        return redact_text(template.format_map(shown))
-    except Exception:  # noqa: BLE001 - a bad template must not hide the error being told
-        return redact_text(f"{template} {json_safe(shown)}")
+def notes_of(error: BaseException) -> list[Any]:
+    """Return what was added to *error* by ``add_note``."""
+    notes = getattr(error, "__notes__", None)
+    return list(notes) if isinstance(notes, list | tuple) else []
 
 
-def _portable(value: Any, name: str) -> Any:
-    if isinstance(value, Secret) or is_secret_name(name):
-        return MASK
-    return value if _pickles(value) else json_safe(value)
-
-
-def _portable_cause(cause: BaseException | None) -> BaseException | None:
-    if cause is None or _pickles(cause):
-        return cause
-    return ForeignError(type_name=_type_name(cause), text=str(cause))
-
-
-def _pickles(value: Any) -> bool:
-    import pickle  # noqa: PLC0415 - only when an error is pickled, and then it is loaded
-
-    try:
-        pickle.loads(pickle.dumps(value))  # noqa: S301 - what this process just wrote
-    except Exception:  # noqa: BLE001 - whatever stands in the way, the text travels instead
-        return False
-    return True
-
-
-def _restore(cls: type[SymphonyError], state: Mapping[str, Any]) -> SymphonyError:
-    return cls._revive(state)
-
-
-def _type_name(error: BaseException) -> str:
+def type_name(error: BaseException) -> str:
+    """Return the module and name of *error*'s class; built-in ones by their name alone."""
     return f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
 
 
-def _encode(error: BaseException, depth: int) -> dict[str, Any]:
-    wire: dict[str, Any] = {"type": _type_name(error), "text": redact_text(str(error))}
-    if isinstance(error, BaseExceptionGroup):
-        wire["text"] = redact_text(error.message)
-        wire["errors"] = [_encode(e, depth - 1) for e in error.exceptions] if depth > 0 else []
-    elif isinstance(error, SymphonyError):
-        wire |= {
-            "code": error.code,
-            "category": error.category.value,
-            "hint": redact_text(error.hint),
-        }
-        wire["context"] = json_safe(error.context)
-    elif len(error.args) == 1 and isinstance(error.args[0], str):
-        wire["text"] = redact_text(error.args[0])
-    if notes := getattr(error, "__notes__", []):
-        wire["notes"] = [redact_text(str(note)) for note in notes]
-    if error.__cause__ is not None and depth > 0:
-        wire["cause"] = _encode(error.__cause__, depth - 1)
-    return wire
+def _render(template: str, values: Mapping[str, Any]) -> str:
+    told = {name: _told(value, name) for name, value in values.items()}
+    try:
+        return shown(template.format_map(told))
+    except Exception:  # noqa: BLE001 - a bad template must not hide the error being told
+        return shown(f"{template} {json_safe(told)}")
 
 
-def _decode(wire: Mapping[str, Any], depth: int) -> BaseException:
-    if not isinstance(wire, Mapping) or not isinstance(wire.get("text"), str):
-        raise SerializationError("an error on the wire has no text", context={"wire": wire})
-    if depth < 0:
-        return ForeignError(type_name="…", text="the chain of causes goes on")
-    if isinstance(wire.get("errors"), list):
-        error = _decode_group(wire, depth)
-    elif "code" in wire:
-        error = _decode_symphony(wire)
-    else:
-        error = _decode_foreign(wire)
-    for note in wire.get("notes") or ():
-        error.add_note(str(note))
-    if wire.get("cause") is not None:
-        error.__cause__ = _decode(wire["cause"], depth - 1)
-    return error
+def _told(value: Any, name: str) -> Any:
+    if is_secret_name(name):
+        return MASK
+    # What is nested may hold a secret under its name, and its text would show it.
+    return json_safe(value) if isinstance(value, Mapping | list | tuple | set) else value
 
 
-def _decode_group(wire: Mapping[str, Any], depth: int) -> BaseException:
-    errors = [_decode(part, depth - 1) for part in wire["errors"]]
-    if not errors:
-        return ForeignError(type_name=str(wire.get("type")), text=wire["text"])
-    return BaseExceptionGroup(wire["text"], errors)
+class _Packed:
+    """A value pickled on its own: if it does not unpickle over there, its text stands in."""
 
+    __slots__ = ("data", "fallback")
 
-def _decode_symphony(wire: Mapping[str, Any]) -> SymphonyError:
-    cls = _by_code.get(str(wire["code"])) or _category_class(wire.get("category"))
-    context = wire.get("context")
-    context = dict(context) if isinstance(context, Mapping) else {}
-    facts = {name: context.get(name, cls._defaults.get(name)) for name in cls._facts}
-    hint = wire.get("hint")
-    error = cls._revive(
-        {
-            "facts": facts,
-            "text": wire["text"],
-            "hint": hint if isinstance(hint, str) else "",
-            "context": context,
-            "notes": (),
-            "cause": None,
-        }
-    )
-    if error.code != wire["code"]:  # keep the stranger's code, so that it can be told on
-        error.__dict__["code"] = str(wire["code"])
-    return error
+    def __init__(self, data: bytes, fallback: Any) -> None:
+        self.data = data
+        self.fallback = fallback
 
+    def unpack(self) -> Any:
+        import pickle  # noqa: PLC0415 - this is being unpickled: it is loaded
 
-def _decode_foreign(wire: Mapping[str, Any]) -> BaseException:
-    name = str(wire.get("type"))
-    if name == "asyncio.exceptions.CancelledError" and "asyncio" in sys.modules:
-        return sys.modules["asyncio"].CancelledError(wire["text"])  # type: ignore[no-any-return]
-    import builtins  # noqa: PLC0415 - only on this path
-
-    cls = getattr(builtins, name, None) if name.isidentifier() else None
-    if isinstance(cls, type) and issubclass(cls, Exception):
         try:
-            return cls(wire["text"])
-        except TypeError:  # UnicodeDecodeError and its like want more than a text
-            pass
-    return ForeignError(type_name=name, text=wire["text"])
+            return pickle.loads(self.data)  # noqa: S301 - within what the caller unpickles anyway
+        except Exception:  # noqa: BLE001 - whatever its constructor wanted: python/cpython#120810
+            return self.fallback
 
 
-def _category_class(category: object) -> type[SymphonyError]:
-    found = _by_code.get(str(category))
-    return found if found is not None and found.code == found.category.value else InternalError
+def _pack(value: Any, name: str) -> Any:
+    if isinstance(value, Secret) or is_secret_name(name):
+        return MASK
+    if type(value) in _PLAIN:
+        return value
+    import pickle  # noqa: PLC0415 - this is being pickled: it is loaded
+
+    try:
+        return _Packed(pickle.dumps(value), json_safe(value))
+    except Exception:  # noqa: BLE001 - a lock, a socket, a Secret within: its text travels instead
+        return json_safe(value)
+
+
+def _pack_causes(cause: BaseException | None) -> list[Any]:
+    packed: list[Any] = []
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen and len(packed) < _MAX_CAUSES:
+        seen.add(id(cause))
+        if isinstance(cause, SymphonyError):
+            packed.append((type(cause), cause._state()))
+        else:
+            packed.append(_pack_foreign(cause))
+        cause = cause.__cause__
+    return packed
+
+
+def _pack_foreign(cause: BaseException) -> Any:
+    import pickle  # noqa: PLC0415 - this is being pickled: it is loaded
+
+    told = ForeignError(type_name=type_name(cause), text=shown(text_of(cause)))
+    for note in notes_of(cause):
+        told.add_note(shown(text_of(note)))
+    fallback = (ForeignError, told._state())
+    try:
+        return _Packed(pickle.dumps(cause), fallback)
+    except Exception:  # noqa: BLE001 - a cause that does not pickle travels as its text
+        return fallback
+
+
+def _restore(
+    cls: type[SymphonyError], state: Mapping[str, Any], causes: list[Any] | None = None
+) -> SymphonyError:
+    error: SymphonyError = _unpack_error((cls, state))
+    last: BaseException = error
+    for packed in causes or ():
+        last.__cause__ = _unpack_error(packed)
+        last = last.__cause__
+    return error
+
+
+def _unpack_error(packed: Any) -> Any:
+    if isinstance(packed, _Packed):
+        found = packed.unpack()
+        return found if isinstance(found, BaseException) else _unpack_error(packed.fallback)
+    cls, state = packed
+    facts = {k: v.unpack() if isinstance(v, _Packed) else v for k, v in state["facts"].items()}
+    return cls._revive({**state, "facts": facts})

@@ -11,6 +11,15 @@ _guard = threading.Lock()
 _last = 0
 
 
+def _after_fork() -> None:
+    global _guard  # noqa: PLW0603 - another thread may have held it as the process forked
+    _guard = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def uuid7() -> uuid.UUID:
     """Return a UUID of version 7 (RFC 9562), greater than every earlier one of this process.
 

@@ -71,7 +71,7 @@ def parse_size(size: str | int) -> int:
     match = _SIZE.fullmatch(_text(size, "size"))
     if match is None:
         raise _refusal(size, "size", "a number and a unit are wanted")
-    whole, fraction, unit = match[1], match[2] or "", match[3].lower()
+    whole, fraction, unit = match[1].replace("_", ""), match[2] or "", match[3].lower()
     if unit not in _SIZES:
         raise _refusal(size, "size", _unit_reason(unit))
     scale: int = 10 ** len(fraction)

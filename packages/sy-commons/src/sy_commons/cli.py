@@ -13,6 +13,7 @@ it was given, 1 for what failed on the way, 130 for Ctrl-C; a traceback only wit
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -20,7 +21,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sy_commons._errors import ErrorCategory, SymphonyError, to_wire
+from sy_commons._errors import ErrorCategory, SymphonyError
+from sy_commons._redaction import shown
+from sy_commons._suggestion import suggestion
+from sy_commons._wire import to_wire
 
 GROUP = "sy.commands"
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -28,6 +32,17 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 _USAGE_CATEGORIES = frozenset(
     {ErrorCategory.VALIDATION, ErrorCategory.CONFIGURATION, ErrorCategory.NOT_FOUND}
 )
+
+
+class CommandUnavailable(SymphonyError):
+    """A sub-command is installed and does not load."""
+
+    code = "commons.command_unavailable"
+    category = ErrorCategory.UNAVAILABLE
+    message = "the command {name} does not load: {reason}"
+    hint = "see where with --debug; a package that it needs may be missing or broken"
+    name: str
+    reason: str
 
 
 class Command(NamedTuple):
@@ -59,12 +74,17 @@ def run_program(
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     chosen = next((word for word in words if not word.startswith("-")), "")
-    if chosen in commands:  # load that one alone: the others may be heavy
-        commands = {chosen: commands[chosen]}
-    parser = _parser(name, commands)
     try:
+        if chosen and chosen not in commands:
+            print(_unknown(name, chosen, commands), file=sys.stderr)
+            return USAGE
+        if chosen or "--version" in words:  # load that one alone: the others may be heavy
+            commands = {chosen: commands[chosen]} if chosen else {}
+        parser = _parser(name, commands)
         options = parser.parse_args(words)
-    except SystemExit as stop:
+    except KeyboardInterrupt:
+        return _interrupted(name)
+    except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else USAGE
     if getattr(options, "run", None) is None:
         parser.print_help()
@@ -78,15 +98,14 @@ def run_command(name: str, options: argparse.Namespace) -> int:
         status = options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted(name)
     except BrokenPipeError:  # the reader, head or less, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_output()
         return 0
     except Exception as error:
-        if options.debug:
+        if getattr(options, "debug", False):
             raise
-        return report(name, error, as_json=options.json)
+        return report(name, error, as_json=getattr(options, "json", False))
     return status or 0
 
 
@@ -96,8 +115,7 @@ def report(name: str, error: BaseException, *, as_json: bool = False) -> int:
         print(json.dumps({"error": to_wire(error)}, ensure_ascii=False), file=sys.stderr)
     else:
         print(describe(name, error), file=sys.stderr)
-    usage = isinstance(error, SymphonyError) and error.category in _USAGE_CATEGORIES
-    return USAGE if usage else FAILED
+    return USAGE if _is_usage(error) else FAILED
 
 
 def describe(name: str, error: BaseException) -> str:
@@ -107,16 +125,41 @@ def describe(name: str, error: BaseException) -> str:
     sy: no such run
       hint: list them: sy runs
     """
-    if isinstance(error, SymphonyError):
-        lines = [f"{name}: {error}"]
-        lines += [f"  note: {note}" for note in getattr(error, "__notes__", [])]
-        lines += [f"  hint: {error.hint}"] if error.hint else []
-        return "\n".join(lines)
+    if isinstance(error, BaseExceptionGroup):
+        parts = [describe(name, part) for part in error.exceptions]
+        return "\n".join([f"{name}: {to_wire(error)['text']}", *parts])
     told = to_wire(error)  # redacted
-    return (
-        f"{name}: unexpected {told['type']}: {told['text']}\n"
-        "  hint: run it again with --debug to see where, and report it"
-    )
+    if not isinstance(error, SymphonyError):
+        return (
+            f"{name}: unexpected {told['type']}: {told['text']}\n"
+            "  hint: run it again with --debug to see where, and report it"
+        )
+    lines = [f"{name}: {told['text']}"]
+    lines += [f"  note: {note}" for note in told.get("notes", ())]
+    lines += [f"  hint: {told['hint']}"] if told["hint"] else []
+    return "\n".join(lines)
+
+
+def _is_usage(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_usage(part) for part in error.exceptions)
+    return isinstance(error, SymphonyError) and error.category in _USAGE_CATEGORIES
+
+
+def _interrupted(name: str) -> int:
+    print(f"{name}: interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _close_output() -> None:
+    # What is still buffered would fail once more as the interpreter ends.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unknown(name: str, word: str, commands: Mapping[str, Command]) -> str:
+    told = f"{name}: there is no command {shown(word)!r}{suggestion(word, commands)}"
+    return f"{told}\n  hint: {name} --help lists what there is"
 
 
 def command_line() -> str:
@@ -138,12 +181,16 @@ def home() -> Path:
 
 
 def _parser(name: str, commands: Mapping[str, Command]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=name, description=f"{name}: part of Symphony for Python.")
+    parser = argparse.ArgumentParser(
+        prog=name, description=f"{name}: part of Symphony for Python.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version(name)}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for word in sorted(commands):
         command = commands[word]
-        sub = subparsers.add_parser(word, help=command.help, description=command.help)
+        sub = subparsers.add_parser(
+            word, help=command.help, description=command.help, allow_abbrev=False
+        )
         sub.set_defaults(run=command.run, debug=False, json=False)
         add_common_options(sub)
         command.configure(sub)
@@ -180,13 +227,32 @@ class _Installed(Mapping[str, Command]):
         self._points = {point.name: point for point in entry_points(group=GROUP)}
 
     def __getitem__(self, name: str) -> Command:
-        command = self._points[name].load()
-        if not isinstance(command, Command):
-            raise TypeError(f"entry point {GROUP}:{name} gives {command!r}, and not a Command")
+        try:
+            command = self._points[name].load()
+            if not isinstance(command, Command):
+                raise TypeError(f"{self._points[name].value} is no Command")  # noqa: TRY301 - as below
+        except Exception as error:  # noqa: BLE001 - one broken package must not take the others along
+            return _unavailable(name, error)
         return command
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._points  # Mapping's own would load it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._points)
 
     def __len__(self) -> int:
         return len(self._points)
+
+
+def _unavailable(name: str, error: Exception) -> Command:
+    told = to_wire(error)
+    reason = f"{told['type']}: {told['text']}"
+
+    def configure(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+    def run(options: argparse.Namespace) -> int:  # noqa: ARG001 - there is nothing to do
+        raise CommandUnavailable(name=name, reason=reason) from error
+
+    return Command(f"(not available: {reason})".replace("%", "%%"), configure, run)

@@ -18,7 +18,7 @@ def require_program(name: str) -> str:
     if found is not None:
         return found
     required = os.environ.get("SYMPHONY_REQUIRE", "").split(",")
-    if name in required:
+    if name in (word.strip() for word in required):
         pytest.fail(f"{name} is missing, and SYMPHONY_REQUIRE names it", pytrace=False)
     pytest.skip(f"needs {name}, which is not installed")
 
