@@ -38,18 +38,6 @@ class NothingMatched(SymphonyError):
     patterns: str
 
 
-class FileRefused(SymphonyError):
-    """A file is there and cannot be used."""
-
-    code = "bridge.file_refused"
-    category = ErrorCategory.VALIDATION
-    message = "{path}: {reason}"
-    hint = "{advice}"
-    path: str
-    reason: str
-    advice: str
-
-
 class NothingToSay(SymphonyError):
     """The summarizer was given no sentence to choose from."""
 
@@ -58,3 +46,96 @@ class NothingToSay(SymphonyError):
     message = "there is no sentence to summarize in {documents} documents"
     hint = "give a tree whose files have docstrings, comments or a README"
     documents: int
+
+
+class InstrumentUnknown(SymphonyError):
+    """A Melody asks for an instrument that is not installed."""
+
+    code = "bridge.instrument_unknown"
+    category = ErrorCategory.NOT_FOUND
+    message = "no instrument is, or can, {instrument!r}{suggestion}"
+    hint = "list what is installed: {command} ext list"
+    instrument: str
+    suggestion: str
+    command: str = "sy"
+
+
+class MelodyMissing(SymphonyError):
+    """There is no Melody of this name or at this path."""
+
+    code = "bridge.melody_missing"
+    category = ErrorCategory.NOT_FOUND
+    message = "there is no melody {melody}{suggestion}"
+    hint = "give the path of a .toml file, or the name of one that comes along: {known}"
+    melody: str
+    suggestion: str
+    known: str
+
+
+class InputMissing(SymphonyError):
+    """An input of type path names nothing that exists."""
+
+    code = "bridge.input_missing"
+    category = ErrorCategory.NOT_FOUND
+    message = "input {name!r}: there is no file or folder {path}"
+    hint = "give a path that exists: --input {name}=PATH"
+    name: str
+    path: str
+
+
+class InputInvalid(SymphonyError):
+    """An argument of --input is not NAME=VALUE."""
+
+    code = "bridge.input_invalid"
+    category = ErrorCategory.VALIDATION
+    message = "--input {given!r} is not NAME=VALUE{again}"
+    hint = "for example --input path=."
+    given: str
+    again: str = ""
+
+
+class RunUnknown(SymphonyError):
+    """No run has this id."""
+
+    code = "bridge.run_unknown"
+    category = ErrorCategory.NOT_FOUND
+    message = "there is no run {run!r} in {folder}{suggestion}"
+    hint = "list them: {command} runs"
+    run: str
+    folder: str
+    suggestion: str
+    command: str
+
+
+class PitClosed(SymphonyError):
+    """The Pit was used before it was entered, or after it was left."""
+
+    code = "bridge.pit_closed"
+    category = ErrorCategory.CONFLICT
+    message = "the Pit at {home} is not open"
+    hint = "use it within: async with Pit.open() as pit"
+    home: str
+
+
+class OutputUnknown(SymphonyError):
+    """A performance has no output of this name."""
+
+    code = "bridge.output_unknown"
+    category = ErrorCategory.NOT_FOUND
+    message = "the performance has no output {output!r}{suggestion}"
+    hint = "its outputs: {known}"
+    output: str
+    suggestion: str
+    known: str
+
+
+class WrongKind(SymphonyError):
+    """A Melody uses an instrument as an operator, or the other way round."""
+
+    code = "bridge.wrong_kind"
+    category = ErrorCategory.VALIDATION
+    message = "{extension!r} is an {kind}, and the melody uses it as {wanted}"
+    hint = 'write {kind} = "{extension}" in the node'
+    extension: str
+    kind: str
+    wanted: str

@@ -76,7 +76,19 @@ def _part(part: str) -> str:
         elif piece == "?":
             out += "[^/]"
         elif len(piece) > 1:
-            out += "[" + piece[1:-1].replace("\\", "\\\\").replace("!", "^", 1) + "]"
+            out += _set(piece)
         else:
             out += re.escape(piece)
     return out
+
+
+def _set(piece: str) -> str:
+    negated = piece[1] == "!" and len(piece) > 3
+    kept = piece[2:-1] if negated else piece[1:-1]
+    kept = re.sub(r"([\[\\&~|^])", r"\\\1", kept)
+    expression = f"[{'^' if negated else ''}{kept}]"
+    try:
+        re.compile(expression)
+    except re.error:  # [z-a]: no set, so the characters themselves
+        return re.escape(piece)
+    return expression

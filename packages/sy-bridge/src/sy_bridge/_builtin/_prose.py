@@ -72,11 +72,7 @@ def from_docstring(docstring: str, *, line: int, kind: str, name: str = "") -> l
 
 def from_comments(source: str) -> list[Passage]:
     """Return the sentences of the comments that have a line to themselves."""
-    lines = [
-        _Line(number, text.strip().lstrip("#").strip() if text.lstrip().startswith("#") else "")
-        for number, text in enumerate(source.split("\n"), 1)
-        if not text.startswith("#!")
-    ]
+    lines = [_Line(number, _comment(text)) for number, text in enumerate(source.split("\n"), 1)]
     return [
         Passage(text=sentence, line=number, kind="comment", name="")
         for number, paragraph in _paragraphs(lines)
@@ -117,6 +113,13 @@ def is_prose(sentence: str) -> bool:
     words = re.findall(r"[^\W\d_]{2,}", sentence)
     letters = sum(character.isalpha() or character.isspace() for character in sentence)
     return len(words) >= 2 and letters / len(sentence) > 0.7 and not sentence.endswith(":")
+
+
+def _comment(line: str) -> str:
+    text = line.strip()
+    if not text.startswith("#") or text.startswith("#!") or _BOILERPLATE.search(text):
+        return ""
+    return text.lstrip("#").strip()
 
 
 def _finished(sentence: str) -> str:

@@ -1,0 +1,252 @@
+"""Perform a Melody in the terminal: show it, stop it on Ctrl-C, say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from sy_bridge._conductor import Conductor, Performance
+from sy_bridge._listing import find_run
+from sy_bridge._pit import Pit
+from sy_bridge._products import as_product
+from sy_bridge._terminal import Screen, open_screen
+from sy_commons import atomic_write, format_size
+from sy_commons.cli import FAILED, INTERRUPTED, command_line, describe
+from sy_dag import RunHandle
+
+Start = Callable[[Conductor], AbstractAsyncContextManager[RunHandle]]
+
+# How long what runs may take to stop after Ctrl-C; what is left then ends with the process,
+# which is as safe as a kill: all that is complete is journaled.
+STOP_WITHIN_S = 0.7
+
+_ENDS = ("run.completed", "run.failed", "run.cancelled", "run.interrupted")
+
+
+def run(options: argparse.Namespace, melody: str, inputs: Mapping[str, str]) -> int:
+    """Perform *melody* and return the exit status."""
+    return asyncio.run(
+        _perform(options, lambda conductor: conductor.start(melody, inputs, run_id=options.run_id))
+    )
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on with the run that *options* name and return the exit status."""
+
+    def start(conductor: Conductor) -> AbstractAsyncContextManager[RunHandle]:
+        found = find_run(conductor.pit.engine, options.run)
+        return conductor.resumed(found.run_id, accept_changes=options.accept_changes)
+
+    return asyncio.run(_perform(options, start))
+
+
+async def _perform(options: argparse.Namespace, start: Start) -> int:
+    async with Pit.open(options.home) as pit:
+        conductor = Conductor(pit)
+        commands = Commands.of(pit, options.home)
+        with open_screen(as_json=options.json) as screen:
+            async with _shown(pit, screen), start(conductor) as handle:
+                with _Stopping(handle, screen, commands):
+                    performance = await conductor.finish(handle)
+        files = _write_outputs(performance, pit.home / "outputs" / handle.run_id, options.output)
+        _tell(performance, files, commands, as_json=options.json)
+        return _status(performance, skipped_ok=options.skipped_ok)
+
+
+@attrs.frozen
+class Commands:
+    """The commands a program prints, as this user can type them."""
+
+    sy: str
+    run_options: str
+    store_options: str
+
+    @classmethod
+    def of(cls, pit: Pit, home: Path | None) -> Commands:
+        """Return those for *pit*; where its home is the default, they need not name it."""
+        if home is None:
+            return cls(command_line(), "", "")
+        return cls(command_line(), f" --home {_quoted(home)}", f" --store {_quoted(pit.store)}")
+
+    def get(self, artifact: str) -> str:
+        """The command that prints an artifact."""
+        return f"{self.sy} artifacts get {_quoted(artifact)}{self.store_options}"
+
+    def lineage(self, artifact: str) -> str:
+        """The command that says what an artifact was made from."""
+        return f"{self.sy} artifacts lineage {_quoted(artifact)}{self.store_options}"
+
+    def look(self, run_id: str) -> str:
+        """The command that tells of a run."""
+        return f"{self.sy} runs {_quoted(run_id)}{self.run_options}"
+
+    def resume(self, run_id: str) -> str:
+        """The command that goes on with a run."""
+        return f"{self.sy} resume {_quoted(run_id)}{self.run_options}"
+
+
+@asynccontextmanager
+async def _shown(pit: Pit, screen: Screen) -> AsyncIterator[None]:
+    """Show what the bus says of runs until the first of them ends."""
+
+    async def follow() -> None:
+        async with pit.bus.subscribe("run.>", None, on_overflow="block") as events:
+            listening.set()
+            async for event in events:
+                screen.show(event)
+                if event["kind"] in _ENDS:
+                    return
+
+    listening = asyncio.Event()
+    task = asyncio.create_task(follow())
+    await listening.wait()
+    try:
+        yield
+        await task  # the run has ended, and so its last event is on its way
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+class _Stopping:
+    """Ctrl-C: the first interrupts the run, and what does not stop in time ends with the process."""
+
+    def __init__(self, handle: RunHandle, screen: Screen, commands: Commands) -> None:
+        self._handle = handle
+        self._screen = screen
+        self._commands = commands
+        self._tasks: list[asyncio.Task[object]] = []
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+
+    def __exit__(self, *exc_info: object) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._tasks:  # else what follows is under the same deadline
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self._tasks:
+            self._leave(number)
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._handle.interrupt(number.name)))
+        loop.call_later(STOP_WITHIN_S, self._leave, number)
+
+    def _leave(self, number: signal.Signals) -> None:
+        self._screen.close()
+        _say_interrupted(self._handle.run_id, self._commands)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(128 + number)
+
+
+def _write_outputs(performance: Performance, *folders: Path | None) -> dict[str, list[Path]]:
+    """Write the outputs that are artifacts as files, and return where."""
+    written: dict[str, list[Path]] = {}
+    for name, artifact in performance.artifacts.items():
+        for folder in folders:
+            if folder is not None:
+                path = (folder / (artifact.name or name)).absolute()
+                path.parent.mkdir(parents=True, exist_ok=True)
+                atomic_write(path, as_product(performance.outputs[name]).data)
+                written.setdefault(name, []).append(path)
+    return written
+
+
+def _status(performance: Performance, *, skipped_ok: bool) -> int:
+    if performance.state == "interrupted":
+        return INTERRUPTED
+    if performance.state != "completed":
+        return FAILED
+    return FAILED if performance.result.skipped and not skipped_ok else 0
+
+
+def _tell(
+    performance: Performance, files: Mapping[str, list[Path]], commands: Commands, *, as_json: bool
+) -> None:
+    if as_json:
+        print(json.dumps(_as_data(performance, files), ensure_ascii=False), flush=True)
+    elif performance.state == "interrupted":
+        _say_interrupted(performance.run_id, commands)
+    elif performance.state == "completed":
+        _say_completed(performance, files, commands)
+    else:
+        _say_failed(performance, commands)
+
+
+def _say_completed(
+    performance: Performance, files: Mapping[str, list[Path]], commands: Commands
+) -> None:
+    for name, artifact in performance.artifacts.items():
+        print(f"{name}: {artifact.name}@{artifact.version}, {format_size(artifact.size_bytes)}")
+        print(f"  file     {'  '.join(map(str, files.get(name, [])))}")
+        print(f"  look     {commands.get(str(artifact.name))}")
+        print(f"  made of  {commands.lineage(str(artifact.name))}")
+    others = performance.outputs.keys() - performance.artifacts.keys()
+    for name in sorted(others):
+        print(f"{name}: {json.dumps(performance.outputs[name], ensure_ascii=False, default=str)}")
+    print(f"store: {performance.store}")
+    print(f"run: {performance.run_id}: {commands.look(performance.run_id)}")
+    skipped = len(performance.result.skipped)
+    if skipped:
+        text = (
+            f"{skipped} item{'s were' if skipped > 1 else ' was'} left out, for the reasons above"
+        )
+        print(f"{text} (status 1; --skipped-ok makes it 0)", file=sys.stderr)
+
+
+def _say_failed(performance: Performance, commands: Commands) -> None:
+    error = performance.result.error
+    if error is not None:
+        print(describe("sy", error), file=sys.stderr)
+    print(
+        f"run {performance.run_id} {performance.state}; what had finished is kept\n"
+        f"  look    {commands.look(performance.run_id)}\n"
+        f"  resume  {commands.resume(performance.run_id)}",
+        file=sys.stderr,
+    )
+
+
+def _say_interrupted(run_id: str, commands: Commands) -> None:
+    print(
+        f"run {run_id} interrupted; what had finished is kept\n  resume  {commands.resume(run_id)}",
+        file=sys.stderr,
+    )
+
+
+def _as_data(performance: Performance, files: Mapping[str, list[Path]]) -> dict[str, Any]:
+    return {
+        "kind": "performance",
+        "run_id": performance.run_id,
+        "state": performance.state,
+        "store": str(performance.store),
+        "outputs": {
+            name: {
+                "artifact": artifact.name,
+                "version": artifact.version,
+                "digest": artifact.digest,
+                "files": [str(path) for path in files.get(name, [])],
+            }
+            for name, artifact in performance.artifacts.items()
+        },
+        "skipped": len(performance.result.skipped),
+    }
+
+
+def _quoted(word: object) -> str:
+    return shlex.quote(str(word))
