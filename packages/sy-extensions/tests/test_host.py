@@ -294,15 +294,33 @@ async def test_one_life_ends_before_the_next_begins() -> None:
 
         async def process(self) -> None: ...
 
-    async with ExtensionHost(extra={"slow": Slow}) as host:
+    async with ExtensionHost(extra={"slow": Slow, "other": Sum}) as host:
         first = await host.activate("slow")
         gone = asyncio.create_task(host.deactivate("slow"))
         await leaving.wait()
         again = asyncio.create_task(host.activate("slow"))
+        for _ in range(3):  # what is not held up comes through meanwhile
+            await host.activate("other")
+            await host.deactivate("other")
+        assert log == ["activate"]
         go.set()
         await gone
         assert await again is not first
         assert log == ["activate", "deactivate", "activate"]
+
+
+async def test_one_who_gives_up_waiting_for_the_end_does_not_stop_it() -> None:
+    async with ExtensionHost(extra={"gate": Gate}) as host:
+        active = await host.activate("gate")
+        call = asyncio.create_task(active.call("process"))
+        await active.instance.entered.wait()
+        leaving = asyncio.create_task(host.deactivate("gate"))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        active.instance.open.set()
+        assert await call == "through"
+    assert active.instance.ended
 
 
 async def test_leaving_deactivates_in_reverse_order_and_all_in_spite_of_errors() -> None:
