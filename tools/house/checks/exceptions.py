@@ -81,7 +81,7 @@ def unexplained_switches(text: str) -> Iterator[tuple[int, str]]:
 
     A reason stands on the line, or alone on the line before it.
 
-    >>> list(unexplained_switches('[tool.ruff.lint]\\nignore = [\n "D105",\n]'))
+    >>> list(unexplained_switches('[tool.ruff.lint]\nignore = [\n "D105",\n]'))
     [(3, '"D105",')]
     """
     table, inside, before = "", False, ""
