@@ -76,7 +76,8 @@ class TestRead:
 
 class TestOutline:
     def test_gives_names_imports_and_passages(self) -> None:
-        source = '"""Sells many books."""\nfrom shop.till import cash\nclass Shop:\n    """Open daily, always."""\n'
+        source = '"""Sells many books."""\nfrom shop.till import cash\n'
+        source += 'class Shop:\n    """Open daily, always."""\n'
 
         found = outline("shop.py", source)
 

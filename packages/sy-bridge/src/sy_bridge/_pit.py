@@ -42,7 +42,9 @@ class Pit:
     time, and the store is theirs together.
     """
 
-    def __init__(self, home: Path, *, memory: str, brain: Brain, extra: dict[str, type[Extension]]):
+    def __init__(
+        self, home: Path, *, memory: str, brain: Brain, extra: dict[str, type[Extension]]
+    ) -> None:
         self.home = home
         self.bus = Bus(name="pit")
         self.pool = ModelPool(Budget(memory=memory))

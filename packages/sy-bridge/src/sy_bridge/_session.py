@@ -121,7 +121,7 @@ async def _shown(pit: Pit, screen: Screen) -> AsyncIterator[None]:
 
 
 class _Stopping:
-    """Ctrl-C: the first interrupts the run, and what does not stop in time ends with the process."""
+    """Ctrl-C interrupts the run; what does not stop in time, or the second, ends the process."""
 
     def __init__(self, handle: RunHandle, screen: Screen, commands: Commands) -> None:
         self._handle = handle

@@ -36,8 +36,9 @@ class Screen(ABC):
     ) -> None:
         self.close()
 
+    @abstractmethod
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Leave the terminal as it was; may be called twice."""
 
 
 class JsonScreen(Screen):
@@ -50,6 +51,9 @@ class JsonScreen(Screen):
         """Print *event*, at once."""
         print(json.dumps(event, ensure_ascii=False, default=str), file=self._out, flush=True)
 
+    def close(self) -> None:
+        """There is nothing to leave."""
+
 
 class _Told(Screen):
     """What lines and bars have in common: failures are told as they happen, and counted."""
@@ -57,12 +61,15 @@ class _Told(Screen):
     def __init__(self) -> None:
         self._progress = RunProgress()
         self._failures = 0
+        self._closed = False
 
     def show(self, event: Mapping[str, Any]) -> None:
         """Count *event*, show the node it changed, and tell what went wrong."""
         changed = self._progress.take(event)
         if changed is not None:
-            self._update(changed, event)
+            self._update(changed)
+            if changed.ended and event.get("item") is None:
+                self._end(changed)
         error = event.get("data", {}).get("error")
         if error and event["kind"] in ("node.failed", "node.skipped", "node.retrying"):
             self._failures += 1
@@ -71,11 +78,15 @@ class _Told(Screen):
 
     def close(self) -> None:
         """Tell how many failures were not told one by one."""
-        if self._failures > MAX_TOLD:
+        if self._failures > MAX_TOLD and not self._closed:
             self._say(f"and {self._failures - MAX_TOLD} more of these")
+        self._closed = True
 
     @abstractmethod
-    def _update(self, node: NodeProgress, event: Mapping[str, Any]) -> None: ...
+    def _update(self, node: NodeProgress) -> None: ...
+
+    @abstractmethod
+    def _end(self, node: NodeProgress) -> None: ...
 
     @abstractmethod
     def _say(self, text: str) -> None: ...
@@ -88,9 +99,11 @@ class PlainScreen(_Told):
         super().__init__()
         self._out = out
 
-    def _update(self, node: NodeProgress, event: Mapping[str, Any]) -> None:
-        if event.get("item") is None and node.ended:
-            self._say(node.describe())
+    def _update(self, node: NodeProgress) -> None:
+        """Lines tell of ends only."""
+
+    def _end(self, node: NodeProgress) -> None:
+        self._say(node.describe())
 
     def _say(self, text: str) -> None:
         print(text, file=self._out, flush=True)
@@ -110,18 +123,21 @@ class RichScreen(_Told):
         super().close()
         self._bars.stop()
 
-    def _update(self, node: NodeProgress, event: Mapping[str, Any]) -> None:
+    def _update(self, node: NodeProgress) -> None:
         if node.name not in self._tasks:
             self._tasks[node.name] = self._bars.add_task(node.name, total=node.total)
-        done = node.total if node.ended else min(node.done, node.total)
+        done = min(node.done, node.total)
         self._bars.update(self._tasks[node.name], total=node.total, completed=done)
+
+    def _end(self, node: NodeProgress) -> None:
+        self._bars.update(self._tasks[node.name], completed=node.total)
 
     def _say(self, text: str) -> None:
         self._bars.console.print(text, style="yellow", markup=False, highlight=False)
 
 
 def open_screen(*, as_json: bool) -> Screen:
-    """Return the screen that fits: JSON on standard output, else bars or lines on standard error."""
+    """Return JSON on standard output, else bars, or lines, on standard error."""
     if as_json:
         return JsonScreen(sys.stdout)
     if not sys.stderr.isatty():
