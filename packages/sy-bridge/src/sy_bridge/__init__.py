@@ -10,23 +10,53 @@ and the bus in this process; a :class:`Conductor` performs Melodies on it::
 The operators and the instrument of the built-in Melody are in :mod:`sy_bridge.builtin`.
 """
 
-from sy_bridge._brains import Brain, Candidate, Choice, RuleBrain
-from sy_bridge._conductor import Conductor, Performance, melodies
-from sy_bridge._errors import (
-    FolderMissing,
-    InputInvalid,
-    InputMissing,
-    InstrumentUnknown,
-    MelodyMissing,
-    NothingMatched,
-    NothingToSay,
-    OutputUnknown,
-    PitClosed,
-    PythonUnreadable,
-    RunUnknown,
-    WrongKind,
-)
-from sy_bridge._pit import Pit, PitStats
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sy_bridge._brains import Brain, Candidate, Choice, RuleBrain
+    from sy_bridge._conductor import Conductor, Performance, melodies
+    from sy_bridge._errors import (
+        FolderMissing,
+        InputInvalid,
+        InputMissing,
+        InstrumentUnknown,
+        MelodyMissing,
+        NothingMatched,
+        NothingToSay,
+        OutputUnknown,
+        PitClosed,
+        PythonUnreadable,
+        RunUnknown,
+        WrongKind,
+    )
+    from sy_bridge._pit import Pit, PitStats
+
+# Where each public name lives: a room is imported when the first of its names is used, so that
+# help, and one operator, do not load the whole house.
+_ROOMS = {
+    "Brain": "_brains",
+    "Candidate": "_brains",
+    "Choice": "_brains",
+    "Conductor": "_conductor",
+    "FolderMissing": "_errors",
+    "InputInvalid": "_errors",
+    "InputMissing": "_errors",
+    "InstrumentUnknown": "_errors",
+    "MelodyMissing": "_errors",
+    "NothingMatched": "_errors",
+    "NothingToSay": "_errors",
+    "OutputUnknown": "_errors",
+    "Performance": "_conductor",
+    "Pit": "_pit",
+    "PitClosed": "_errors",
+    "PitStats": "_pit",
+    "PythonUnreadable": "_errors",
+    "RuleBrain": "_brains",
+    "RunUnknown": "_errors",
+    "WrongKind": "_errors",
+    "melodies": "_conductor",
+}
 
 __all__ = [
     "Brain",
@@ -51,3 +81,15 @@ __all__ = [
     "WrongKind",
     "melodies",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'sy_bridge' has no attribute {name!r}")
+    value = getattr(import_module(f"sy_bridge.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
