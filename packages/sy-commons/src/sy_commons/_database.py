@@ -364,6 +364,7 @@ class Database:
             connection.execute(begin)
             held.connection, held.depth, held.writes = connection, 1, writes
             yield
+            self._take()  # raises if SQLite has rolled back
             connection.execute("COMMIT")
         except apsw.Error as error:
             raise self._translate(error, connection) from error
