@@ -184,3 +184,19 @@ def test_a_path_is_no_text_and_a_text_no_path() -> None:
     assert check_arguments(Read, {"path": Path("a"), "name": Path("b")}) == [
         f"name: expected str, got {type(Path()).__name__}"
     ]
+
+
+def test_a_pending_argument_counts_as_given_and_its_name_is_checked() -> None:
+    """A workflow knows before it runs which arguments other steps will give, not what."""
+
+    class Head(Operator):
+        async def process(self, lines: list[str], *, count: int = 10) -> list[str]:
+            return lines[:count]
+
+    signature = signature_of(Head)
+
+    assert signature.check_arguments({"count": 3}, pending=["lines"]) == []
+    assert signature.check_arguments({}, pending=["lnies"]) == [
+        "unknown argument 'lnies'; did you mean 'lines'?",
+        "missing argument 'lines' (list[str])",
+    ]

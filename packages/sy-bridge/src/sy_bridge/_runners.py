@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sy_bridge._brains import Brain, Candidate, Choice
 from sy_bridge._errors import InstrumentUnknown, WrongKind
 from sy_bridge._products import as_product, product_name
-from sy_dag import NodeCall, NodeRunner, Outcome
+from sy_dag import NodeCall, NodeRunner, Outcome, Ref
 from sy_extensions import Discovered, Instrument, LoadFailed, Operator
 from sy_pool import Model
 
@@ -31,8 +31,10 @@ class _ExtensionRunner(ABC):
         return f"{self._found.id}@{self._found.version}"
 
     def check(self, arguments: Mapping[str, object]) -> Sequence[str]:
-        """Return what is wrong with the names of *arguments* and with their literal values."""
-        return self._description.signature.check_arguments(arguments)
+        """Return what is wrong with the names of *arguments* and with those known by now."""
+        literals = {name: value for name, value in arguments.items() if not _refers(value)}
+        pending = [name for name in arguments if name not in literals]
+        return self._description.signature.check_arguments(literals, pending=pending)
 
     async def run(self, call: NodeCall) -> Outcome:
         """Call the extension, keep what it made, and say where it is kept."""
@@ -52,6 +54,12 @@ class _ExtensionRunner(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.fingerprint}>"
+
+
+def _refers(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_refers, value.values()))
+    return isinstance(value, Ref) or (isinstance(value, list | tuple) and any(map(_refers, value)))
 
 
 class OperatorRunner(_ExtensionRunner):

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import attrs
 
-from sy_commons import SymphonyError
+from sy_commons import SymphonyError, suggestion
 from sy_extensions._active import ActiveExtension, ExtensionStats
 from sy_extensions._discovery import Discovered, discover, given
 from sy_extensions._errors import (
@@ -20,7 +20,6 @@ from sy_extensions._errors import (
     IsolationUnavailable,
 )
 from sy_extensions._manifest import Manifest
-from sy_extensions._signature import suggestion
 from sy_extensions._types import Extension
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import attrs
 
+from sy_commons import suggestion
 from sy_extensions._checks import MAX_PROBLEMS, Check, make_check, type_name
 from sy_extensions._errors import DefinitionInvalid
 
@@ -64,25 +64,28 @@ class Signature:
     _by_name: dict[str, Parameter] = attrs.field(kw_only=True, repr=False, eq=False)
     _check_result: Check = attrs.field(kw_only=True, repr=False, eq=False)
 
-    def check_arguments(self, arguments: Mapping[str, Any]) -> list[str]:
+    def check_arguments(
+        self, arguments: Mapping[str, Any], *, pending: Collection[str] = ()
+    ) -> list[str]:
         """Return everything that is wrong with *arguments*, at most 20 problems; [] is right.
 
         Nested containers are looked into as deep as the annotations say; nothing is converted.
+        *pending* are names of arguments whose values are not known yet: they count as given.
         """
         problems: list[str] = []
         by_name = self._by_name
-        for name, value in arguments.items():
-            if len(problems) >= MAX_PROBLEMS:
-                return problems[:MAX_PROBLEMS]
+        for name in (*pending, *arguments):
             parameter = by_name.get(name)
             if parameter is None:
                 problems.append(f"unknown argument {name!r}{suggestion(name, by_name)}")
-            else:
-                parameter._check(value, name, problems)  # noqa: SLF001 - its own room
+            elif name in arguments:
+                parameter._check(arguments[name], name, problems)  # noqa: SLF001 - its own room
         problems += [
             f"missing argument {parameter.name!r} ({parameter.type})"
             for parameter in self.parameters
-            if parameter.required and parameter.name not in arguments
+            if parameter.required
+            and parameter.name not in arguments
+            and parameter.name not in pending
         ]
         return problems[:MAX_PROBLEMS]
 
@@ -164,14 +167,6 @@ def describe(extension: type[Extension]) -> Description:
     documentation = inspect.cleandoc(extension.__dict__.get("__doc__") or "")
     summary = documentation.partition("\n\n")[0].replace("\n", " ")
     return Description(extension.type, summary, documentation, signature_of(extension))
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the closest of *known*, or nothing."""
-    if len(word) > _LONGEST_WORD:
-        return ""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def check_definition(cls: type[Extension]) -> None:

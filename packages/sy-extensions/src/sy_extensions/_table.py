@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from sy_commons import SymphonyError
-from sy_extensions._signature import suggestion
+from sy_commons import SymphonyError, suggestion
 
 T = TypeVar("T")
 D = TypeVar("D")

@@ -7,12 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sy_commons import SymphonyError
+from sy_commons import SymphonyError, suggestion
 from sy_commons.cli import USAGE, Command, add_common_options, run_program
 from sy_extensions._discovery import Discovered, discover
 from sy_extensions._errors import ExtensionUnknown, LoadFailed, ManifestInvalid
 from sy_extensions._manifest import Manifest
-from sy_extensions._signature import suggestion
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
