@@ -379,6 +379,7 @@ def test_a_duck_left_in_what_ships_is_told(workspace: Any, code: str) -> None:
 
 def test_the_room_where_duck_lives_and_docstrings_may_say_it(workspace: Any) -> None:
     workspace.package("sy-commons", _duck="def duck(x): ...\nduck(1)\n", _a='"""duck(1)"""\n')
+    workspace.write("packages/sy-commons/src/sy_commons/b.py", "from sy_commons._duck import duck")
     assert duck.check(packages(workspace.root)) == []
 
 

@@ -90,11 +90,14 @@ def test_an_interrupted_setup_starts_over(checkout: Path, monkeypatch: pytest.Mo
     assert not stands(venv)
 
 
-def test_an_environment_whose_python_is_gone_does_not_stand(checkout: Path) -> None:
+@pytest.mark.parametrize("now", [Path(sys.executable).resolve().parent / "gone", Path("/bin/sh")])
+def test_an_environment_whose_python_is_gone_or_another_does_not_stand(
+    checkout: Path, now: Path
+) -> None:
     venv = checkout / ".venv"
     finish(venv, checkout)
     (venv / "bin" / "python").unlink()
-    (venv / "bin" / "python").symlink_to(checkout / "no-such-python")
+    (venv / "bin" / "python").symlink_to(now)
     assert not stands(venv)
 
 

@@ -44,6 +44,7 @@ def test_the_ratio_is_taken_within_each_round() -> None:
     """A machine that slows down from round to round slows both sides, and changes no ratio."""
     verdict = judge("x", at_most(1, peer="p"), rounds(1, 10, 100), rounds(2, 20, 200))
     assert (verdict.word, verdict.value, verdict.spread) == ("PASS", 0.5, 0.0)
+    assert judge("x", at_most(1, peer="p"), rounds(9, 1, 5), rounds(1, 2, 50)).value == 0.5
 
 
 def test_rounds_that_stray_by_more_than_30_percent_are_noisy() -> None:
