@@ -84,7 +84,7 @@ class Core:
 
     def prepare(self, data: puts.Data, notes: puts.Notes) -> puts.Put:
         """Check, hash and, where it is large, stage; holds up nobody."""
-        return puts.prepare(self.vault, data, puts.check_notes(notes))
+        return puts.prepare(self.vault, data, notes)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -95,14 +95,10 @@ class Core:
     def record(self, put: puts.Put) -> Artifact:
         """Record a prepared put; if the transaction around it is there already, a part of it."""
         try:
+            if self._database.in_transaction:
+                return self._record(put)
             with self.vault.writing():
-                return puts.record(
-                    put,
-                    database=self._database,
-                    vault=self._vault,
-                    finder=self._finder,
-                    clock=self._clock,
-                )
+                return self._record(put)
         finally:
             put.discard()
 
@@ -111,6 +107,15 @@ class Core:
         self.closed = True
         self._vault.close()
         self._database.close()
+
+    def _record(self, put: puts.Put) -> Artifact:
+        return puts.record(
+            put,
+            database=self._database,
+            vault=self._vault,
+            finder=self._finder,
+            clock=self._clock,
+        )
 
     def _check_open(self) -> None:
         if self.closed:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import mimetypes
 
 BINARY = "application/octet-stream"
 TEXT = "text/plain"
+
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 
 # The tables of Python itself, and not the machine's: the same bytes have the same type everywhere.
 _TABLE = mimetypes.MimeTypes(filenames=())
@@ -36,10 +39,8 @@ def content_type_of(name: str | None, start: bytes) -> str:
 def _looks_like_text(start: bytes) -> bool:
     if b"\0" in start:
         return False
-    for cut in range(4):  # the last character may be cut in its middle
-        try:
-            start[: len(start) - cut].decode()
-        except UnicodeDecodeError:
-            continue
-        return True
-    return False
+    try:
+        _UTF8().decode(start)  # the last character may be cut in its middle
+    except UnicodeDecodeError:
+        return False
+    return True

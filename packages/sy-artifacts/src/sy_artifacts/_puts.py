@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,44 +57,59 @@ class Notes:
     parameters: Mapping[str, Any] | None = None
 
 
-def check_notes(notes: Notes) -> Notes:
-    """Return *notes* with everything in them checked, or raise what is wrong."""
+def prepare(vault: Vault, data: Data, notes: Notes) -> Put:
+    """Return the put of *data*: checked, hashed, and staged if it is large.
+
+    Blocks, but nobody else.
+    """
     if notes.name is not None:
         check_name(notes.name)
     if notes.content_type is not None:
         _check_text("content_type", notes.content_type)
     if notes.made_by is not None:
         _check_text("made_by", notes.made_by)
-    return attrs.evolve(
-        notes,
-        tags=_checked_tags(notes.tags),
-        derived_from=_checked_sources(notes.derived_from),
-        metadata=_checked_json("metadata", notes.metadata),
-        parameters=_checked_json("parameters", notes.parameters),
-    )
-
-
-def prepare(vault: Vault, data: Data, notes: Notes) -> Put:
-    """Return the put of *data*: hashed, and staged if it is large. Blocks, but nobody else."""
+    tags, sources = _checked_tags(notes.tags), _checked_sources(notes.derived_from)
+    metadata = _checked_json("metadata", notes.metadata)
+    parameters = _checked_json("parameters", notes.parameters)
     content = _read(vault, data)
     return Put(
         content=content,
         name=notes.name,
         content_type=notes.content_type or content_type_of(notes.name, content.start),
-        tags=frozenset(notes.tags),
+        tags=tags,
         made_by=notes.made_by,
-        derived_from=tuple(notes.derived_from),
-        metadata=notes.metadata or {},
-        parameters=notes.parameters or {},
+        derived_from=sources,
+        metadata=metadata,
+        parameters=parameters,
     )
 
 
 def record(put: Put, *, database: Database, vault: Vault, finder: Finder, clock: Clock) -> Artifact:
-    """Record *put* and return its artifact; inside :meth:`Vault.writing`."""
+    """Record *put* and return its artifact; inside :meth:`Vault.writing`.
+
+    What can be refused is refused before anything is written: then a batch around it goes on.
+    """
     now_us = int(clock.wall() * 1_000_000)
     sources = [finder.source(ref) for ref in put.derived_from]
-    blob_id = vault.admit(put.content, now_us)
-    version_id = _version(put, blob_id, database, finder, now_us)
+    placed = vault.place(put.content)
+    try:
+        blob_id = vault.enter(placed, now_us)
+        return _record_version(put, blob_id, sources, database, finder, now_us)
+    except BaseException:
+        vault.doom()  # half of it is written: what is around it must not be made durable
+        raise
+
+
+def _record_version(  # noqa: PLR0913, PLR0917 - one step of record, which has all of them
+    put: Put,
+    blob_id: int,
+    sources: Sequence[index.Source],
+    database: Database,
+    finder: Finder,
+    now_us: int,
+) -> Artifact:
+    known = _known_version(put, blob_id, database, finder)
+    version_id, number = known or _add_version(put, blob_id, database, now_us)
     index.add_tags(database, version_id, put.tags)
     index.merge_metadata(database, version_id, put.metadata)
     if put.made_by is not None or sources or put.parameters:
@@ -106,22 +121,37 @@ def record(put: Put, *, database: Database, vault: Vault, finder: Finder, clock:
             sources=sources,
             created_us=now_us,
         )
-    return index.load_version(database, version_id)
-
-
-def _version(put: Put, blob_id: int, database: Database, finder: Finder, now_us: int) -> int:
-    """Return the version that these bytes are: the name's newest if it has them, else a new one."""
-    number = None
-    if put.name is None:
-        known = index.find_unnamed(database, blob_id)
-    else:
-        head = index.find_version(database, put.name, None)
-        same = head is not None and head[1].id == blob_id and finder.vouches(put.name, *head)
-        known = head[0].id if head is not None and same else None
-        number = index.last_number(database, put.name) + 1
     if known is not None:
-        return known
-    return index.add_version(
+        return index.load_version(database, version_id)
+    return Artifact(
+        digest=index.digest_of(put.content.sha256),
+        name=put.name,
+        version=number,
+        size_bytes=put.content.size_bytes,
+        content_type=put.content_type,
+        tags=put.tags,
+        created_at=index.moment(now_us),
+        made_by=put.made_by,
+        metadata=dict(put.metadata),
+    )
+
+
+def _known_version(
+    put: Put, blob_id: int, database: Database, finder: Finder
+) -> tuple[int, int | None] | None:
+    """Return the version that these bytes are already, if the name's newest one has them."""
+    if put.name is None:
+        unnamed = index.find_unnamed(database, blob_id)
+        return None if unnamed is None else (unnamed, None)
+    head = index.find_version(database, put.name, None)
+    if head is None or head[1].id != blob_id or not finder.vouches(put.name, *head):
+        return None
+    return head[0].id, head[0].number
+
+
+def _add_version(put: Put, blob_id: int, database: Database, now_us: int) -> tuple[int, int | None]:
+    number = None if put.name is None else index.last_number(database, put.name) + 1
+    version_id = index.add_version(
         database,
         name=put.name,
         number=number,
@@ -130,6 +160,7 @@ def _version(put: Put, blob_id: int, database: Database, finder: Finder, now_us:
         content_type=put.content_type,
         created_us=now_us,
     )
+    return version_id, number
 
 
 def _read(vault: Vault, data: Data) -> Content:
@@ -161,6 +192,8 @@ def _check_text(argument: str, text: object, limit: int = _MAX_TAG_BYTES) -> str
 
 
 def _checked_tags(tags: Iterable[str]) -> frozenset[str]:
+    if tags == ():
+        return frozenset()
     if isinstance(tags, str):
         raise InvalidPut(argument="tags", reason=f"a set of texts, like {{{tags!r}}}, and no text")
     return frozenset(_check_text("tags", tag) for tag in tags)

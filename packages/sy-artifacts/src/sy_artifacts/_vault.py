@@ -14,11 +14,20 @@ import xxhash
 
 from sy_artifacts import _index as index
 from sy_artifacts._blobs import BlobFiles, Content, content_of, pieces_of
-from sy_artifacts._errors import ArtifactCorrupt, StoreFull
+from sy_artifacts._errors import ArtifactCorrupt, StoreFull, StoreWriteFailed
 from sy_commons import Database, DatabaseFull, SymphonyError
 from sy_commons.cli import command_line
 
 INLINE_BYTES = 32 * 1024
+
+
+@attrs.frozen
+class Placed:
+    """Content whose file, if it has one, is in place; and what the index knows of it."""
+
+    content: Content
+    blob: index.Blob | None
+    sound: bool
 
 
 class Vault:
@@ -34,7 +43,7 @@ class Vault:
         # What the transaction under way has renamed into place; only its thread touches these.
         self._settled: list[bytes] = []
         self._unsynced: set[Path] = set()
-        self._ragged = False
+        self._ragged = self._doomed = False
 
     # -- out
 
@@ -102,35 +111,47 @@ class Vault:
         staged = self._files.stage(itertools.chain([first], pieces_of(source)))
         return attrs.evolve(staged, sound=self._has_sound(staged.sha256))
 
-    def admit(self, content: Content, created_us: int) -> int:
-        """Return the id of the blob that holds *content*; inside :meth:`writing`.
+    def place(self, content: Content) -> Placed:
+        """Return how *content* is to be entered in the index, its file in place if it has one.
 
         Bytes that are there already are looked at before they are relied on: if the store's own
-        copy is damaged, this one replaces it.
+        copy is damaged, this one replaces it. Inside :meth:`writing`, and nothing is written to
+        the index yet.
         """
         blob = index.find_blob(self._database, content.sha256)
         if blob is not None and self._reliable(blob, content):
+            return Placed(content, blob, sound=True)
+        if not self._is_inline(content):
+            self._settle(content)
+        return Placed(content, blob, sound=False)
+
+    def enter(self, placed: Placed, created_us: int) -> int:
+        """Write what was placed to the index, and return the id of the blob."""
+        blob, content = placed.blob, placed.content
+        if blob is not None and placed.sound:
             return blob.id
         inline = content.data if self._is_inline(content) else None
-        if inline is None:
-            self._settle(content)
-        if blob is None:
-            return index.add_blob(
+        if blob is not None:
+            index.heal_blob(
                 self._database,
-                sha256=content.sha256,
+                blob.id,
                 size_bytes=content.size_bytes,
                 xxh3=content.xxh3,
                 data=inline,
-                created_us=created_us,
             )
-        index.heal_blob(
+            return blob.id
+        return index.add_blob(
             self._database,
-            blob.id,
+            sha256=content.sha256,
             size_bytes=content.size_bytes,
             xxh3=content.xxh3,
             data=inline,
+            created_us=created_us,
         )
-        return blob.id
+
+    def doom(self) -> None:
+        """Let the transaction under way end in a rollback, whoever catches what."""
+        self._doomed = True
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -145,8 +166,10 @@ class Vault:
         settled: list[bytes] = []
         try:
             with self._database.transaction():
-                self._settled, self._unsynced, self._ragged = settled, set(), False
+                self._settled, self._unsynced = settled, set()
+                self._ragged = self._doomed = False
                 yield
+                self._refuse_doomed()
                 if self._files is not None:
                     self._files.sync(self._unsynced)
                 if self._ragged:
@@ -225,6 +248,10 @@ class Vault:
         except BaseException:
             self._ragged = True
             raise
+
+    def _refuse_doomed(self) -> None:
+        if self._doomed:
+            raise StoreWriteFailed(path=self._name, reason="a put before this failed half-way")
 
     def _undo(self, settled: list[bytes]) -> None:
         """Take back files whose rows were rolled back; what fails here, a sweep finds."""
