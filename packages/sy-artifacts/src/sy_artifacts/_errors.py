@@ -11,8 +11,9 @@ class ArtifactMissing(SymphonyError):
     code = "artifacts.missing"
     category = ErrorCategory.NOT_FOUND
     message = "no artifact {ref}"
-    hint = "list what exists: sy artifacts ls"
+    hint = "list what exists: {listing}"
     ref: str
+    listing: str
 
 
 class ArtifactCorrupt(SymphonyError):

@@ -79,10 +79,10 @@ def draw(
 ) -> str:
     """Return a walk as an indented tree; what comes again is drawn once and then named only.
 
-    >>> graph = {"c": [Step("b", "join"), Step("a")], "b": [Step("a")], "a": []}
+    >>> graph = {"c": [Step("b"), Step("a")], "b": [Step("a")], "a": []}
     >>> print(draw(walk("c", graph.__getitem__), str))
     c
-    ├─ b  (c by join)
+    ├─ b
     │  └─ a
     └─ a
     """
@@ -91,13 +91,10 @@ def draw(
     # An explicit stack: a chain of thousands of versions is no deeper than the interpreter's.
     stack = _branches(walked, walked.root, "", only)
     while stack:
-        step, parent, indent, last = stack.pop()
+        step, indent, last = stack.pop()
         again = step.node in drawn and bool(walked.steps[step.node])
-        made_by = f"  ({label(parent).split()[0]} by {step.made_by})" if step.made_by else ""
-        lines.append(
-            f"{indent}{'└─' if last else '├─'} {label(step.node)}{made_by}"
-            + ("  …as above" if again else "")
-        )
+        branch = f"{indent}{'└─' if last else '├─'} {label(step.node)}"
+        lines.append(f"{branch}  …as above" if again else branch)
         if not again:
             drawn.add(step.node)
             stack += _branches(walked, step.node, indent + ("   " if last else "│  "), only)
@@ -106,10 +103,10 @@ def draw(
 
 def _branches(
     walked: Walk[Node], node: Node, indent: str, only: Collection[Node] | None
-) -> list[tuple[Step[Node], Node, str, bool]]:
+) -> list[tuple[Step[Node], str, bool]]:
     unique = {step.node: step for step in walked.steps[node]}
     kept = [step for step in unique.values() if only is None or step.node in only]
-    branches = [(step, node, indent, step is kept[-1]) for step in kept]
+    branches = [(step, indent, step is kept[-1]) for step in kept]
     return branches[::-1]
 
 
@@ -251,7 +248,8 @@ class Lineage:
 
     def _label(self, node: Source) -> str:
         one = self._artifact(node)
-        return one.ref if one.name is not None else f"{one.digest[:19]}  {one.content_type}"
+        label = one.ref if one.name is not None else f"{one.digest[:19]}  {one.content_type}"
+        return f"{label}  by {one.made_by}" if one.made_by is not None else label
 
 
 _STEP = "p.made_by, p.parameters FROM productions p JOIN relations r ON r.production_id = p.id"

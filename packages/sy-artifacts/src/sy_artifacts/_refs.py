@@ -31,7 +31,7 @@ class Finder:
             return index.load_version(self._database, node.version_id)
         found = index.load_blob(self._database, node.blob_id)
         if found is None:
-            raise ArtifactMissing(ref=_text(ref))
+            raise self.missing(_text(ref))
         return found
 
     def source(self, ref: str | Artifact) -> index.Source:
@@ -48,10 +48,14 @@ class Finder:
             name, version.number, blob.sha256
         ) and version.head_seal == index.head_seal(name, version.head)
 
+    def missing(self, ref: str) -> ArtifactMissing:
+        """Return the error that says so, and how to see what there is."""
+        return ArtifactMissing(ref=ref, listing=self._vault.command("ls"))
+
     def _by_name(self, ref: NameRef) -> tuple[index.Version, index.Blob]:
         found = index.find_version(self._database, ref.name, ref.version)
         if found is None:
-            raise self._missing(ref)
+            raise self._no_version(ref)
         if not self.vouches(ref.name, *found):
             raise self._vault.corrupt(
                 str(ref), found[1].sha256, "its entry in the index is damaged"
@@ -69,14 +73,14 @@ class Finder:
             sha256 = found[0] if found else b""
         blob = index.find_blob(self._database, sha256)
         if blob is None:
-            raise ArtifactMissing(ref=str(ref))
+            raise self.missing(str(ref))
         return blob
 
-    def _missing(self, ref: NameRef) -> ArtifactMissing:
-        if ref.version is not None and index.has_name(self._database, ref.name):
-            last = index.last_number(self._database, ref.name)
-            return ArtifactMissing(ref=f"{ref}: {ref.name} has versions 1 to {last}")
-        return ArtifactMissing(ref=str(ref))
+    def _no_version(self, ref: NameRef) -> ArtifactMissing:
+        if ref.version is None or not index.has_name(self._database, ref.name):
+            return self.missing(str(ref))
+        last = index.last_number(self._database, ref.name)
+        return self.missing(f"{ref}, for {ref.name} has versions 1 to {last}")
 
 
 def _text(ref: str | Artifact) -> str:

@@ -147,7 +147,7 @@ class ArtifactStore:
         """
         found = index.load_history(self._core.database, check_name(name))
         if not found:
-            raise ArtifactMissing(ref=name)
+            raise self._core.finder.missing(name)
         return found
 
     def lineage(self, ref: str | Artifact) -> Lineage:

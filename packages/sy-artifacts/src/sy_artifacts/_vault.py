@@ -94,7 +94,11 @@ class Vault:
 
     def repair_command(self) -> str:
         """Return the command that heals damaged bytes: another put of the right ones."""
-        return f"{command_line()} artifacts put FILE --store {shlex.quote(self._name)}"
+        return self.command("put FILE")
+
+    def command(self, words: str) -> str:
+        """Return a command on this store, as the user can type it."""
+        return f"{command_line()} artifacts {words} --store {shlex.quote(self._name)}"
 
     # -- in
 
