@@ -1,0 +1,102 @@
+"""Runs loads and unloads: a plain function in a thread of its own, a coroutine on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+Done = Callable[[Any, BaseException | None], None]
+"""Gets the result, or the error; called once, in whatever thread that happens."""
+
+
+class Loaders:
+    """Starts calls and reports their end, however they end.
+
+    A thread of its own for each: a load that takes minutes is never in the way of another, and a
+    load that hangs keeps no process from ending.
+    """
+
+    __slots__ = ("_loop", "_tasks")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds tasks weakly
+
+    def start(
+        self, what: str, function: Callable[..., Any], arguments: list[Any], done: Done
+    ) -> None:
+        """Call *function* with *arguments*, which are let go of before *done* is called."""
+        if _is_async(function):
+            self._start_coroutine(_call(function, arguments), done)
+            return
+        thread = threading.Thread(
+            target=self._in_thread, args=(function, arguments, done), name=what, daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine gives no more threads
+            done(None, error)
+
+    async def cancel(self, *, grace_s: float) -> None:
+        """Cancel the coroutines that still run, and give them a moment to end."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+
+    def _in_thread(self, function: Callable[..., Any], arguments: list[Any], done: Done) -> None:
+        try:
+            result = function(*_taken(arguments))
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
+            done(None, error)
+            return
+        if inspect.iscoroutine(result):
+            self._start_coroutine(result, done)
+        else:
+            done(result, None)
+
+    def _start_coroutine(self, call: Coroutine[Any, Any, Any], done: Done) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._create_task, call, done)
+        except RuntimeError as error:  # the loop is closed
+            call.close()
+            done(None, error)
+
+    def _create_task(self, call: Coroutine[Any, Any, Any], done: Done) -> None:
+        task = self._loop.create_task(_report(call, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def __repr__(self) -> str:
+        return f"<Loaders: {len(self._tasks)} coroutines>"
+
+
+async def _report(call: Coroutine[Any, Any, Any], done: Done) -> None:
+    try:
+        result = await call
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - those who wait are told
+        done(None, error)
+    except BaseException as error:
+        done(None, error)
+        raise
+    else:
+        done(result, None)
+
+
+async def _call(function: Callable[..., Any], arguments: list[Any]) -> Any:
+    return await function(*_taken(arguments))
+
+
+def _taken(arguments: list[Any]) -> list[Any]:
+    """Empty the list, so that nothing but the call itself holds a model that is to go."""
+    taken = arguments[:]
+    arguments.clear()
+    return taken
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(function, "__call__", None)  # noqa: B004 - the method of an object that is called
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
