@@ -33,11 +33,15 @@ class Problem:
         return f"{where}{who}{self.text}{mend}"
 
 
+def _as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(items)
+
+
 @attrs.frozen
 class Listing:
     """Several facts of one error, that read as a line each."""
 
-    items: tuple[Problem | str, ...] = attrs.field(converter=tuple)
+    items: tuple[Any, ...] = attrs.field(converter=_as_tuple)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.items)

@@ -21,7 +21,7 @@ def mermaid(workflow: Workflow) -> str:
             lines.append(f"    n{i} {'-->' if i in graph.data[j] else '-.->'} n{j}")  # noqa: PERF401 - reads better
     for i, name in enumerate(graph.names):
         fallback = workflow.nodes[name].on_error.fallback
-        if fallback in graph.index:
+        if fallback is not None and fallback in graph.index:
             lines.append(f"    n{i} -. fails .-> n{graph.index[fallback]}")
     return "\n".join(lines) + "\n"
 

@@ -31,7 +31,7 @@ def type_name(kind: object) -> str:
 def check_inputs(
     workflow: str, declared: Mapping[str, Input], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the inputs converted, defaults filled in; raise ``InputsInvalid`` with all problems."""
+    """Return the inputs converted, defaults filled in; raise ``InputsInvalid`` with all."""
     problems: list[Problem] = []
     values: dict[str, Any] = {}
     for name in given:
@@ -54,10 +54,12 @@ def check_inputs(
 
 
 def convert(kind: str, value: Any) -> Any:
-    """Return *value* as *kind*; text, as a command line gives it, is read. ValueError if it is not.
+    """Return *value* as *kind*; text, as a command line gives it, is read.
 
-    >>> convert("int", "8"), convert("bool", "yes"), convert("list", "a,b"), convert("list", '["a"]')
-    (8, True, ['a', 'b'], ['a'])
+    Raises ValueError where it is not one.
+
+    >>> convert("int", "8"), convert("bool", "yes"), convert("list", "a,b")
+    (8, True, ['a', 'b'])
     """
     return _CONVERTERS[kind](value)
 
@@ -128,7 +130,7 @@ def _json(text: str, kind: type, wanted: str) -> Any:
     except ValueError:
         value = None
     if not isinstance(value, kind):
-        raise ValueError(_not_a(wanted, text))
+        raise ValueError(_not_a(wanted, text))  # noqa: TRY004 - text of the wrong form, not type
     return value
 
 

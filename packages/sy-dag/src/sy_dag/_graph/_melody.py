@@ -83,7 +83,7 @@ def read(make: type[W], text: str, source: str) -> W:
     except RecursionError:
         raise _syntax(text, source, "it is nested too deeply (at line 1, column 1)") from None
     reader = _Reader(make, document, _Places(text, source))
-    workflow = reader.read()
+    workflow: W = reader.read()
     problems = [*reader.problems, *_check.problems(workflow)]
     if problems:
         problems.sort(key=lambda problem: _line_number(problem.place))

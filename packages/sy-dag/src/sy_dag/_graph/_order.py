@@ -129,7 +129,7 @@ def _cycle(waits: list[list[int]], stuck: set[int], names: list[str]) -> tuple[s
     return tuple(names[i] for i in list(walked)[walked[at] :])
 
 
-def _renumbered(
+def _renumbered(  # noqa: PLR0913, PLR0917 - the parts of a shape
     names: list[str],
     ordered: list[int],
     data: list[list[int]],

@@ -9,11 +9,11 @@ _PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*"
 
 
 def lines(text: str) -> dict[_Path, int]:
-    """Return the line, from 1, of every table and key of a well-formed TOML *text*.
+    r"""Return the line, from 1, of every table and key of a well-formed TOML *text*.
 
     Keys inside an inline table are found too.
 
-    >>> lines('[a.b]\\nc = [\\n 1,\\n]\\nd = { e = 1 }')
+    >>> lines('[a.b]\nc = [\n 1,\n]\nd = { e = 1 }')
     {('a',): 1, ('a', 'b'): 1, ('a', 'b', 'c'): 2, ('a', 'b', 'd'): 5, ('a', 'b', 'd', 'e'): 5}
     """
     return _Scanner(text).scan()

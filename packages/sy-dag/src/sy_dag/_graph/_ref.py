@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sy_dag._errors import ReferenceUnresolved
+
+if TYPE_CHECKING:
+    from sy_dag._graph._workflow import Workflow
 
 R = TypeVar("R")
 
@@ -31,8 +34,11 @@ class Ref(Generic[R]):
     __slots__ = ("_owner", "node", "path")
     node: str
     path: tuple[str, ...]
+    _owner: Workflow | None
 
-    def __init__(self, node: str, path: tuple[str, ...] = (), *, owner: Any = None) -> None:
+    def __init__(
+        self, node: str, path: tuple[str, ...] = (), *, owner: Workflow | None = None
+    ) -> None:
         object.__setattr__(self, "node", node)
         object.__setattr__(self, "path", path)
         object.__setattr__(self, "_owner", owner)
@@ -46,8 +52,9 @@ class Ref(Generic[R]):
             raise ReferenceUnresolved(
                 reference=str(self), reason="only what a task's call returned can be named"
             )
-        self._owner.rename(self.node, name)
-        return Ref(name, owner=self._owner)
+        owner: Workflow = self._owner
+        owner.rename(self.node, name)
+        return Ref(name, owner=owner)
 
     def __getattr__(self, name: str) -> Ref[Any]:
         if name.startswith("_"):

@@ -181,14 +181,19 @@ class Data:
 
     def sources(self, i: int, k: int) -> tuple[Source, ...]:
         """Return every upstream output in the arguments of node *i*, item *k*, in their order."""
-        found: dict[Source, None] = {}
-        for ref in refs_in(self._nodes[i].arguments):
-            if ref.node != INPUTS:
-                found.update(dict.fromkeys(self._sources(self._index[ref.node], None)))
+        found = dict.fromkeys(self.sources_of(self._nodes[i].arguments))
         if k >= 0:
             for j, positions in self._columns[i].origins:
                 chosen = None if positions is None else [positions[k]]
                 found.update(dict.fromkeys(self._sources(j, chosen)))
+        return tuple(found)
+
+    def sources_of(self, template: Any) -> tuple[Source, ...]:
+        """Return every node's output in *template*, in its order, without duplicates."""
+        found: dict[Source, None] = {}
+        for ref in refs_in(template):
+            if ref.node != INPUTS:
+                found.update(dict.fromkeys(self._sources(self._index[ref.node], None)))
         return tuple(found)
 
     def _sources(self, j: int, positions: list[int] | None) -> Iterator[Source]:

@@ -6,10 +6,11 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 import attrs
@@ -49,6 +50,7 @@ from sy_dag._run._threads import Threads
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _JOURNAL = "journal"
+T = TypeVar("T")
 
 
 @attrs.frozen(eq=False)
@@ -84,7 +86,7 @@ class Engine:
         concurrency: int = 64,
         threads: int | None = None,
         durability: str = "process",
-        grace_s: float = 0.8,
+        grace_s: float = 0.5,
         clock: Clock | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -172,14 +174,17 @@ class Engine:
         found = [self._summary(path.parent) for path in self.folder.glob(f"*/{_JOURNAL}")]
         return sorted(found, key=lambda run: (-run.started_at, run.run_id))
 
-    async def open(self, run_id: str) -> StoredRun:
-        """Return a run of the folder as its journal tells it, without performing it."""
+    def open(self, run_id: str) -> StoredRun:
+        """Return a run of the folder as its journal tells it, without performing it.
+
+        Blocks for as long as reading takes; raises ``RunUnknown`` and ``JournalDamaged``.
+        """
         folder = self._run_folder(run_id)
         story = read(folder / _JOURNAL)
         stand = _recovery.stand(story)
         workflow = Workflow.from_dict(stand.definition)
         inputs = decode_value(story.header.inputs)
-        core, data = await self._looked_at(workflow, stand, inputs, folder)
+        core, data = self._looked_at(workflow, stand, inputs, folder)
         pid = owner(folder)
         state = core.stored_state if pid is None else core.state
         outputs, missing = _outputs(workflow, data) if state is RunState.COMPLETED else ({}, ())
@@ -288,7 +293,7 @@ class Engine:
             stand = _recovery.stand(story)
             if _is_over(stand):
                 lock.release()
-                return await self._presented(stand, folder)
+                return self._presented(stand, folder)
             workflow = given or Workflow.from_dict(stand.definition)
             ready = self._made_ready(workflow)
             journal = Journal.reopen(folder / _JOURNAL, story.size_bytes, self._kept_durability())
@@ -299,7 +304,9 @@ class Engine:
             )
             data = Data(ready.plan.shape, workflow.nodes, inputs)
             store = self._store(folder)
-            await _recovery.load(data, core, workflow, stand, effects, store)
+            needed = _recovery.wanted(core, workflow, stand.facts, effects)
+            fetched = await _recovery.fetch(needed, store)
+            _recovery.load(data, core, stand.facts, effects, needed, fetched)
         except BaseException:
             lock.release()
             raise
@@ -312,7 +319,7 @@ class Engine:
     def _agreed(
         self, workflow: Workflow, ready: _Ready, stand: Stand, journal: Journal, *, accept: bool
     ) -> Stand:
-        """Return where the run stands for *workflow*; refuse one that is another, unless accepted."""
+        """Return where the run stands for *workflow*; refuse another, unless accepted."""
         definition, runners = workflow.to_dict(), self._runners(workflow, ready)
         told = _recovery.differences(stand.definition, definition, stand.runners, runners)
         if not told:
@@ -326,11 +333,11 @@ class Engine:
         facts = _recovery.carried(old, workflow, stand.facts)
         return Stand(stand.header, definition, runners, facts)
 
-    async def _presented(self, stand: Stand, folder: Path) -> RunHandle:
+    def _presented(self, stand: Stand, folder: Path) -> RunHandle:
         """Return the handle of a run that is over: its stored result."""
         workflow = Workflow.from_dict(stand.definition)
         inputs = decode_value(stand.header.inputs)
-        core, data = await self._looked_at(workflow, stand, inputs, folder)
+        core, data = self._looked_at(workflow, stand, inputs, folder)
         if core.stored_state is RunState.CANCELLED:
             raise RunFinished(run_id=core.run_id, state=core.stored_state.value)
         performance = self._performance(workflow, core, data, [], None, None, _nothing)
@@ -338,14 +345,16 @@ class Engine:
         performance.present()
         return RunHandle(performance)
 
-    async def _looked_at(
+    def _looked_at(
         self, workflow: Workflow, stand: Stand, inputs: Mapping[str, Any], folder: Path
     ) -> tuple[Core, Data]:
         plan = _recovery.plan_to_look_at(workflow)
         core, effects = _recovery.replayed(plan, folder.name, stand.facts, self._places(plan))
         data = Data(plan.shape, workflow.nodes, inputs)
         if core.state is RunState.COMPLETED:
-            await _recovery.load(data, core, workflow, stand, effects, self._store(folder))
+            needed = _recovery.wanted(core, workflow, stand.facts, effects)
+            fetched = _finished(_recovery.fetch(needed, self._store(folder)))
+            _recovery.load(data, core, stand.facts, effects, needed, fetched)
         return core, data
 
     def _performance(  # noqa: PLR0913, PLR0917 - the parts of one run
@@ -480,6 +489,12 @@ def _progress(core: Core) -> Progress:
     elapsed_s = history[-1].at - history[0].at if history else 0.0
     running = core.in_flight if core.state is RunState.RUNNING else 0
     return Progress(core.total, core.completed, core.skipped, core.failed, running, elapsed_s)
+
+
+def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Return what *work* gives, on a loop of its own: whoever looks at a run may be in one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def _nothing() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 
 from sy_commons import SymphonyError
+from sy_dag._graph._workflow import Workflow
 from sy_dag._run._facts import Event
 from sy_dag._run._performance import Performance
 from sy_dag._run._progress import Progress
@@ -38,9 +39,9 @@ class RunHandle:
         return self._performance.core.run_id
 
     @property
-    def workflow(self) -> str:
-        """The workflow's name."""
-        return self._performance.workflow.name
+    def workflow(self) -> Workflow:
+        """What is performed."""
+        return self._performance.workflow
 
     @property
     def state(self) -> RunState:
@@ -88,6 +89,7 @@ class RunHandle:
             workflow=performance.workflow.name,
             state=core.state,
             outputs=performance.outputs,
+            output_sources=performance.output_sources,
             nodes=NodeResults(core),
             error=self._error(),
             missing=performance.missing,

@@ -13,6 +13,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -54,7 +55,7 @@ from sy_dag._run._journal import KEPT, Journal
 from sy_dag._run._plan import Lane
 from sy_dag._run._progress import Progress
 from sy_dag._run._results import LARGE_BYTES, ResultStore
-from sy_dag._run._runners import Bound, NodeCall, Outcome
+from sy_dag._run._runners import Bound, NodeCall, Outcome, Source
 from sy_dag._run._states import RunState
 from sy_dag._run._threads import Threads
 
@@ -127,6 +128,7 @@ class Performance:
         self.stuck: list[str] = []
         self.stopped: list[str] = []
         self.outputs: dict[str, Any] = {}
+        self.output_sources: dict[str, tuple[Source, ...]] = {}
         self.missing: tuple[str, ...] = ()
         self.failure: BaseException | None = None
         self.began_at = clock.monotonic()
@@ -344,16 +346,15 @@ class Performance:
                 self._published += 1
                 try:
                     listener(event)
-                except Exception:  # a listener must not harm the run, whatever it does
-                    self._listener_failed(event)
+                except Exception as error:  # noqa: BLE001 - it must not harm the run, whatever it is
+                    self._listener_failed(event, error)
         self._tell_followers()
 
-    def _listener_failed(self, event: Event) -> None:
+    def _listener_failed(self, event: Event, error: Exception) -> None:
         self.listener_failures += 1
         if self.listener_failures == 1:
-            log.exception(
-                "on_event failed at %s; the run goes on, and tells no more of this", event
-            )
+            told = "on_event failed at %s; the run goes on, and tells no more of this"
+            log.error(told, event, exc_info=error)
 
     def _tell_followers(self) -> None:
         followers, self._followers = self._followers, []
@@ -431,10 +432,10 @@ class Performance:
         def work() -> None:
             try:
                 value = context.run(call, bound, arguments)
-            except BaseException:  # noqa: BLE001 - it is told, not lost
-                self._call_threadsafe(lambda: self._land_failed(flight, error))
+            except BaseException as error:  # noqa: BLE001 - it is told, not lost
+                self._call_threadsafe(partial(self._land_failed, flight, error))
             else:
-                self._call_threadsafe(lambda: self._settle(flight, value))
+                self._call_threadsafe(partial(self._settle, flight, value))
 
         self._threads.submit(work)
 
@@ -521,9 +522,8 @@ class Performance:
         assert self._results is not None  # noqa: S101 - for the type checker; the caller looked
         try:
             key = await self._results.put(encoded)
-        except Exception as failure:  # noqa: BLE001 - whatever the store raises is the node's failure
-            error = failure
-            self._arrive(lambda: self._land_failed(flight, error))
+        except Exception as error:  # noqa: BLE001 - whatever the store raises is the node's failure
+            self._arrive(partial(self._land_failed, flight, error))
         else:
             self._arrive(lambda: self._complete(flight, value, reference, NIL, key))
 
@@ -683,6 +683,7 @@ class Performance:
         for name, output in self.workflow.outputs.items():
             if self.data.is_there(output.value):
                 there[name] = self.data.resolve(output.value)
+                self.output_sources[name] = self.data.sources_of(output.value)
             else:
                 missing.append(name)
         self.outputs, self.missing = there, tuple(missing)

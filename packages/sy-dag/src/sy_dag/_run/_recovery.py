@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -37,7 +37,8 @@ def stand(story: Story) -> Stand:
     """Return where the run of *story* stands; of changed definitions the last one."""
     header = story.header
     definition: dict[str, Any] = header.definition
-    runners, facts = header.runners, []
+    runners = header.runners
+    facts: list[Any] = []
     for record in story.records:
         if isinstance(record, Redefined):
             old, new = Workflow.from_dict(definition), Workflow.from_dict(record.definition)
@@ -101,31 +102,45 @@ def sources_complete(workflow: Workflow, name: str, complete: set[str]) -> bool:
     return {ref.node for ref in refs_in(workflow.nodes[name].map)} - {INPUTS} <= complete
 
 
-async def load(
+async def fetch(facts: Sequence[Completed], results: ResultStore) -> dict[str, bytes]:
+    """Return what the result store keeps of *facts*, by key."""
+    keys = dict.fromkeys(fact.stored for fact in facts if fact.stored is not None)
+    return {key: await results.get(key) for key in keys}
+
+
+def wanted(
+    core: Core, workflow: Workflow, facts: Sequence[Any], effects: Sequence[Instruction]
+) -> list[Completed]:
+    """Return the facts whose values an output, or a node that may still run, takes."""
+    index = core.plan.shape.index
+    asked_for = _asked_for(core, workflow)
+    for effect in reversed(effects):
+        if type(effect) is StandIn and effect.node in asked_for:
+            asked_for.add(effect.fallback)
+    return [fact for fact in facts if type(fact) is Completed and index[fact.node] in asked_for]
+
+
+def load(  # noqa: PLR0913, PLR0917 - what is known of a run, in the order it is found out
     data: Data,
     core: Core,
-    workflow: Workflow,
-    stand: Stand,
-    effects: Iterable[Instruction],
-    results: ResultStore | None,
+    facts: Sequence[Any],
+    effects: Sequence[Instruction],
+    needed: Sequence[Completed],
+    fetched: Mapping[str, bytes],
 ) -> None:
-    """Put into *data* what finished nodes gave, as far as somebody will ask for it."""
-    wanted = _wanted(core, workflow)
-    effects = list(effects)
-    for effect in reversed(effects):
-        if type(effect) is StandIn and effect.node in wanted:
-            wanted.add(effect.fallback)
+    """Put into *data* what finished nodes gave: the values of those *needed*, references of all."""
     index = core.plan.shape.index
     for i, fan in core.fans.items():
         data.set_items(i, fan.keys)
-    for fact in stand.facts:
+    values = {
+        id(fact): decode_value(fact.value if fact.stored is None else fetched[fact.stored])
+        for fact in needed
+    }
+    for fact in facts:
         if type(fact) is Completed:
             i = index[fact.node]
             k = -1 if fact.item is None else core.fans[i].index[fact.item]
-            if i in wanted:
-                data.keep(i, k, await _value(fact, results), fact.reference)
-            else:
-                data.keep(i, k, None, fact.reference)
+            data.keep(i, k, values.get(id(fact)), fact.reference)
     _apply(data, effects)
     _expand_again(data, core)
 
@@ -152,8 +167,7 @@ def _expand_again(data: Data, core: Core) -> None:
             )
 
 
-def _wanted(core: Core, workflow: Workflow) -> set[int]:
-    """Return the nodes whose value an output, or a node that may still run, takes."""
+def _asked_for(core: Core, workflow: Workflow) -> set[int]:
     index = core.plan.shape.index
     names: set[str] = set()
     done = (NodeState.COMPLETED, NodeState.SKIPPED)
@@ -164,14 +178,6 @@ def _wanted(core: Core, workflow: Workflow) -> set[int]:
         names.update(ref.node for ref in refs_in(output.value))
     names.discard(INPUTS)
     return {index[name] for name in names}
-
-
-async def _value(fact: Completed, results: ResultStore | None) -> Any:
-    if fact.stored is None:
-        return decode_value(fact.value)
-    if results is None:
-        raise LookupError(f"no result store holds {fact.stored}")
-    return decode_value(await results.get(fact.stored))
 
 
 def differences(

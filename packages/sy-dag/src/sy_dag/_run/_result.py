@@ -10,6 +10,7 @@ import attrs
 from sy_commons import SymphonyError, from_wire
 from sy_dag._errors import NodeFailed, RunCancelled, RunInterrupted
 from sy_dag._run._core import WHOLE, Core
+from sy_dag._run._runners import Source
 from sy_dag._run._states import NodeState, RunState
 
 
@@ -81,7 +82,8 @@ class Result:
     """What came of a run, also of one that failed or was stopped.
 
     ``outputs`` are those that could be made; ``missing`` names the ones whose nodes were skipped.
-    ``error`` says why a run did not complete. ``stuck`` names what could not be stopped.
+    ``output_sources`` name the nodes' outputs that flowed into each. ``error`` says why a
+    run did not complete. ``stuck`` names what could not be stopped.
     """
 
     run_id: str
@@ -90,6 +92,7 @@ class Result:
     outputs: Mapping[str, Any]
     nodes: Mapping[str, NodeResult] = attrs.field(repr=False)
     error: SymphonyError | None = None
+    output_sources: Mapping[str, tuple[Source, ...]] = attrs.field(factory=dict, repr=False)
     missing: tuple[str, ...] = ()
     skipped: tuple[SkippedUnit, ...] = attrs.field(default=(), repr=False)
     stuck: tuple[str, ...] = ()

@@ -108,7 +108,7 @@ class Registry:
     """Says what the names in melodies mean: what was given first, then the entry points."""
 
     def __init__(self, operators: Mapping[str, Runner], instruments: Mapping[str, Runner]) -> None:
-        self._given = {"operator": dict(operators), "instrument": dict(instruments)}
+        self._given = {"operator": operators, "instrument": instruments}
         self._installed: dict[str, Any] | None = None
         self._bound: dict[tuple[int, str], Bound] = {}
         self._fingerprints: dict[int, tuple[Any, str]] = {}
@@ -117,13 +117,10 @@ class Registry:
         """Return what *node* runs; raise ``LookupError`` with what to do."""
         if node.kind == "task":
             return node.function if node.function is not None else import_task(node)
-        given = self._given[node.kind]
-        if node.runner in given:
-            found = given[node.runner]
-        elif node.kind == "operator" and node.runner in self._entry_points():
-            found = self._entry_points()[node.runner].load()
-        else:
-            raise LookupError(nearest(node.runner, self._names(node.kind)))
+        try:  # asked, not copied: the mapping may load each as it is asked for
+            found = self._given[node.kind][node.runner]
+        except KeyError:
+            found = self._installed_operator(node)
         return found.fn if isinstance(found, Task) else found
 
     def bind(self, node: Node) -> Bound:
@@ -160,17 +157,21 @@ class Registry:
         except RunnerUnavailable as error:
             return [Problem("dag.unknown_runner", str(error), "", (node.name,), place(here))]
         arguments = {**node.arguments, **dict.fromkeys(node.map, Ref(node.name))}
-        check = getattr(runner, "check", None) if isinstance(runner, NodeRunner) else None
-        if check is not None:
-            complaints = list(check(arguments))
-        elif isinstance(runner, NodeRunner):
-            complaints = []
+        complaints: Sequence[str] = ()
+        if isinstance(runner, NodeRunner):
+            check = getattr(runner, "check", None)
+            complaints = check(arguments) if check is not None else ()
         else:
             complaints = signature_problems(runner, arguments, node.where)
         return [
             Problem("dag.argument", text, "", (node.name,), place((*here, *_argument(text, node))))
             for text in complaints
         ]
+
+    def _installed_operator(self, node: Node) -> Any:
+        if node.kind == "operator" and node.runner in self._entry_points():
+            return self._entry_points()[node.runner].load()
+        raise LookupError(nearest(node.runner, self._names(node.kind)))
 
     def _entry_points(self) -> dict[str, Any]:
         if self._installed is None:
@@ -184,7 +185,7 @@ class Registry:
 
 def bind(runner: Any, where: str) -> Bound:
     """Return how *runner* is called."""
-    if isinstance(runner, NodeRunner) and not inspect.isfunction(runner):
+    if isinstance(runner, NodeRunner):
         return Bound(Lane.ASYNC, runner.run, runner)
     lane = Lane.ASYNC if is_async(runner) else Lane.THREAD if where == "thread" else Lane.INLINE
     try:
@@ -247,7 +248,7 @@ def import_task(node: Node) -> Callable[..., Any]:
         raise
     except Exception as error:
         raise RunnerUnavailable(node=node.name, reason=f"{node.runner}: {error}") from error
-    return found.fn if isinstance(found, Task) else found  # type: ignore[no-any-return]  # checked when bound
+    return found.fn if isinstance(found, Task) else found
 
 
 def fingerprint(function: Any) -> str:
