@@ -309,6 +309,9 @@ class Database:
         try:
             connection.set_busy_timeout(int(self._busy_timeout_s * 1000))
             _configure(connection)
+        except apsw.NotADBError as error:
+            connection.close()
+            raise DatabaseForeign(path=self._name, reason="not a SQLite file") from error
         except apsw.Error as error:
             translated = self._translate(error, connection)
             connection.close()
@@ -414,12 +417,9 @@ class Database:
                 self._give(connection)
 
     def _refuse_foreign(self, connection: apsw.Connection, application_id: int, known: int) -> None:
-        try:
-            found = _number(connection, "PRAGMA application_id")
-            version = _number(connection, "PRAGMA user_version")
-            tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
-        except apsw.NotADBError as error:
-            raise DatabaseForeign(path=self._name, reason="not a SQLite file") from error
+        found = _number(connection, "PRAGMA application_id")
+        version = _number(connection, "PRAGMA user_version")
+        tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
         if found != application_id and (found or version or tables):
             raise DatabaseForeign(
                 path=self._name, reason=f"application id {found}, and not {application_id}"
