@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,23 +22,46 @@ def test_the_lock_names_no_address(root: Path) -> None:
     assert "://" not in (root / "uv.lock").read_text()
 
 
-@pytest.mark.proof
-@pytest.mark.timeout(600)
+def relock(checkout: Path, programs: Path) -> str:
+    """Run tools/lock in *checkout* and return the lock; skip where no index is in reach."""
+    done = subprocess.run(
+        [sys.executable, checkout / "tools" / "lock"],
+        env={**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode and "needs a package index once" in done.stderr:
+        pytest.skip("needs a package index, which is out of reach")
+    assert done.returncode == 0, done.stderr
+    return (checkout / "uv.lock").read_text()
+
+
+@pytest.mark.integration
 def test_locking_twice_changes_nothing(checkout: Path, programs: Path) -> None:
-    before = (checkout / "uv.lock").read_bytes()
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, checkout / "tools" / "lock"],
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode and "needs a package index once" in done.stderr:
-            pytest.skip("needs a package index, which is out of reach")
-        assert done.returncode == 0, done.stderr
-        assert (checkout / "uv.lock").read_bytes() == before
+    before = (checkout / "uv.lock").read_text()
+    assert relock(checkout, programs) == before
+    assert relock(checkout, programs) == before
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(300)
+def test_adding_a_dependency_keeps_every_pin(checkout: Path, programs: Path) -> None:
+    before = (checkout / "uv.lock").read_text()
+    manifest = checkout / "packages" / "sy-pool" / "pyproject.toml"
+    text = manifest.read_text()
+    manifest.write_text(text.replace("dependencies = [", 'dependencies = ["rich>=13",', 1))
+    after = relock(checkout, programs)
+    assert "://" not in after
+    assert pins(after) == pins(before)
+    assert '{ name = "rich", specifier = ">=13" }' in after
+    assert relock(checkout, programs) == after
+
+
+def pins(lock: str) -> list[Any]:
+    """Return what a lock pins: each distribution's version, and its files with their hashes."""
+    keys = ("name", "version", "sdist", "wheels")
+    return [[entry.get(key) for key in keys] for entry in tomllib.loads(lock)["package"]]
 
 
 CHECK = """

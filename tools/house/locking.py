@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import subprocess
 import sys
 
-from house.installer import SetupFailed, find_uv, uv_variables
-from house.places import LOCK, ROOT
+from house.installer import SetupFailed, find_uv, run_uv
+from house.places import LOCK
 
 
 def main(arguments: list[str]) -> int:
@@ -24,19 +22,20 @@ def main(arguments: list[str]) -> int:
         "--upgrade-package", metavar="NAME", action="append", default=[], help="take its newest"
     )
     options = parser.parse_args(arguments)
+    words = ["--upgrade"] if options.upgrade else []
+    words += [word for name in options.upgrade_package for word in ("--upgrade-package", name)]
+    before = LOCK.read_text(encoding="utf-8")
     try:
-        uv = find_uv()
+        run_uv(find_uv(), ["lock", *words])
     except SetupFailed as error:
+        LOCK.write_text(before, encoding="utf-8")
         print(f"tools/lock: {error}", file=sys.stderr)
         return 1
-    command = [str(uv), "lock"]
-    command += ["--upgrade"] if options.upgrade else []
-    command += [word for name in options.upgrade_package for word in ("--upgrade-package", name)]
-    done = subprocess.run(command, cwd=ROOT, env=uv_variables(os.environ), check=False)
-    if done.returncode == 0:
-        before = LOCK.read_text(encoding="utf-8")
-        LOCK.write_text(index_free(before), encoding="utf-8")
-    return done.returncode
+    after = index_free(LOCK.read_text(encoding="utf-8"))
+    LOCK.write_text(after, encoding="utf-8")
+    said = "is as it was" if after == before else "was brought up to date"
+    print(f"tools/lock: uv.lock {said}", file=sys.stderr)
+    return 0
 
 
 def index_free(lock: str) -> str:
