@@ -105,5 +105,5 @@ def test_ctrl_c_stops_within_a_second_and_says_how_to_go_on(sy: Sy, wide: Path, 
 def journaled(home: Path) -> tuple[int, set[tuple[object, object]]]:
     """Read with the engine's own eyes what the killed run had complete, and its last sequence."""
     stored = Engine(home / "symphony" / "runs").open("night")
-    events = [event.to_dict() for event in stored.events]
+    events = [event.to_dict() for event in stored.history]
     return max((e["sequence"] for e in events), default=-1), completed(events)

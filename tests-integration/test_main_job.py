@@ -70,7 +70,7 @@ def test_every_sentence_traces_to_the_file_it_came_from(sy: Sy, tree: Path, home
             sources = {
                 found.name.removeprefix("repo-brief/").partition("/")[2]
                 for artifact in holding
-                for found in store.lineage(artifact.digest).ancestors
+                for found in store.lineage(artifact.ref).ancestors
                 if found.name
                 and found.name.startswith(("repo-brief/read/", "repo-brief/read_pages/"))
             }

@@ -129,12 +129,12 @@ class OutputUnknown(SymphonyError):
     known: str
 
 
-class WrongKind(SymphonyError):
+class WrongKind(SymphonyError, LookupError):
     """A Melody uses an instrument as an operator, or the other way round."""
 
     code = "bridge.wrong_kind"
     category = ErrorCategory.VALIDATION
-    message = "{extension!r} is an {kind}, and the melody uses it as {wanted}"
+    message = "{extension!r} is an {kind}, not an {wanted}"
     hint = 'write {kind} = "{extension}" in the node'
     extension: str
     kind: str

@@ -17,7 +17,7 @@ from sy_dag import Engine, RunSummary
 def show(options: argparse.Namespace) -> int:
     """Print the runs, or the one that *options* name, as text or JSON."""
     engine = Engine((options.home or default_home()) / "runs")
-    if options.run is not None:
+    if options.run_id is not None:
         return _show_one(engine, options)
     runs = engine.runs()
     if options.json:
@@ -51,7 +51,7 @@ def find_run(engine: Engine, wanted: str) -> RunSummary:
 
 
 def _show_one(engine: Engine, options: argparse.Namespace) -> int:
-    summary = find_run(engine, options.run)
+    summary = find_run(engine, options.run_id)
     stored = engine.open(summary.run_id)
     data = _as_data(summary) | {
         "inputs": stored.inputs,

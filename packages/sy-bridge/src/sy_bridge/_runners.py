@@ -47,7 +47,7 @@ class _ExtensionRunner(ABC):
             made_by=self.fingerprint,
             derived_from=[s.reference for s in call.sources if s.reference is not None],
         )
-        return Outcome(value, reference=artifact.digest)
+        return Outcome(value, reference=artifact.ref)
 
     @abstractmethod
     async def _call(self, arguments: Mapping[str, Any]) -> object: ...

@@ -45,7 +45,7 @@ def resume(options: argparse.Namespace) -> int:
     """Go on with the run that *options* name and return the exit status."""
 
     def start(conductor: Conductor) -> AbstractAsyncContextManager[RunHandle]:
-        found = find_run(conductor.pit.engine, options.run)
+        found = find_run(conductor.pit.engine, options.run_id)
         return conductor.resumed(found.run_id, accept_changes=options.accept_changes)
 
     return asyncio.run(_perform(options, start))

@@ -46,7 +46,7 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _configure_resume(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help='a run\'s id, the start of it, or "last"')
+    parser.add_argument("run_id", metavar="RUN", help='a run\'s id, the start of it, or "last"')
     parser.add_argument(
         "--accept-changes",
         action="store_true",
@@ -57,7 +57,7 @@ def _configure_resume(parser: argparse.ArgumentParser) -> None:
 
 def _configure_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run", metavar="RUN", nargs="?", help='tell of this one alone: an id, its start, or "last"'
+        "run_id", metavar="RUN", nargs="?", help='tell of this one alone: an id, its start, or "last"'
     )
     _add_home(parser)
 
