@@ -1,13 +1,31 @@
 import asyncio
 import json
 import os
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from house import rounds
 from house.measuring import Case, at_most, imported_modules, optional, peak_rss_mib
+
+
+@pytest.fixture(autouse=True)
+def collector(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the garbage collector, which takes its time in a process full of tests."""
+    calls: list[str] = []
+    names = ("collect", "freeze", "unfreeze")
+    stand_in = {name: partial(calls.append, name) for name in names}
+    monkeypatch.setattr(rounds, "gc", SimpleNamespace(**stand_in))
+    return calls
+
+
+def test_each_call_starts_without_the_garbage_of_another(collector: list[str]) -> None:
+    case = Case(name="x", ours=lambda: collector.append("ours"), budgets=[at_most(1)])
+    rounds.measure(case, 1)
+    assert collector[:8] == ["collect", "freeze", "ours", "unfreeze"] * 2
 
 
 def line_of(case: Case, number: int = 3) -> dict[str, Any]:
