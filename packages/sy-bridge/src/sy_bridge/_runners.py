@@ -158,7 +158,7 @@ class Instruments(Mapping[str, NodeRunner]):
                     raise
                 continue
             if issubclass(extension, Instrument) or found.id == name:
-                capabilities = getattr(extension, "capabilities", frozenset())
+                capabilities: frozenset[str] = getattr(extension, "capabilities", frozenset())
                 yield Candidate(found.id, found.version, capabilities)
 
 

@@ -99,11 +99,24 @@ def _docstring(node: ast.Module | ast.stmt, kind: str) -> list[Passage]:
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module.rpartition(".")[2]
-        elif isinstance(node, ast.Import | ast.ImportFrom):  # from . import till
-            yield from (alias.name.rpartition(".")[2] for alias in node.names)
+    for statement in _statements(tree):
+        if isinstance(statement, ast.ImportFrom) and statement.module:
+            yield statement.module.rpartition(".")[2]
+        elif isinstance(statement, ast.Import | ast.ImportFrom):  # from . import till
+            yield from (alias.name.rpartition(".")[2] for alias in statement.names)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield every statement, whatever it is nested in; expressions, which are most, are passed."""
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, part, None)
+            if isinstance(inner, list):
+                waiting += inner
 
 
 def _public_names(tree: ast.Module) -> Iterator[str]:
