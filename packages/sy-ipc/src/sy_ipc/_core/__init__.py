@@ -1,0 +1,1 @@
+"""What decides: routing, correlation, back-pressure. Nothing here does input or output."""

@@ -1,0 +1,1 @@
+"""What carries envelopes from one bus to another: one module per scheme."""

@@ -1,0 +1,1 @@
+"""What travels: subjects, payloads, envelopes. Nothing here knows an event loop."""
