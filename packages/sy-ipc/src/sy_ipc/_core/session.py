@@ -43,10 +43,10 @@ class Session(Generic[A, S]):
     >>> session = Session()
     >>> number = session.ask("math.add", "the caller")
     >>> session.settle(number, Outcome.REPLIED), session.settle(number, Outcome.TIMED_OUT)
-    (Asked(subject='math.add', slot='the caller'), None)
+    (Asked(subject='math.add', slot='the caller', timeout_s=None), None)
     """
 
-    __slots__ = ("_asked", "_sequence", "_served", "closed", "outcomes")
+    __slots__ = ("_asked", "_deadlines", "_sequence", "_served", "outcomes")
 
     def __init__(self, outcomes: dict[Outcome, int] | None = None) -> None:
         self._sequence = 0
