@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MELODY, ROOT, Sy, command, variables
+from scenes import MELODY, ROOT, Sy, command, variables
 
 from sy_commons.testing import proof_count
 from sy_dag import Engine

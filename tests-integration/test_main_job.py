@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MELODY, ROOT, Sy
+from scenes import MELODY, ROOT, Sy
 
 from sy_artifacts import ArtifactStore
 
