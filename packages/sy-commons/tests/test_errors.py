@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sy_commons
@@ -210,6 +210,7 @@ def test_every_class_has_a_code_of_its_own_and_a_docstring() -> None:
         assert cls.__doc__, cls
 
 
+@settings(max_examples=50)
 @given(
     st.text(),
     st.recursive(
@@ -310,7 +311,8 @@ def test_cancellation_stays_cancellation() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 PARTS = st.fixed_dictionaries(
     {},
@@ -334,10 +336,11 @@ WIRES = st.recursive(
         PARTS,
         st.fixed_dictionaries({}, optional={"cause": inner, "errors": st.lists(inner, max_size=3)}),
     ),
-    max_leaves=6,
+    max_leaves=3,
 )
 
 
+@settings(max_examples=60)
 @given(JSON | WIRES | WIRES.map(lambda wire: wire | {"v": 1, "text": "t"}))
 def test_hostile_wire_data_gives_an_error_or_a_serialization_error(wire: Any) -> None:
     try:

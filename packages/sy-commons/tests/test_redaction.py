@@ -2,7 +2,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sy_commons._redaction import MASK, is_secret_name, json_safe, redact_text, shown
@@ -153,9 +153,11 @@ THINGS = st.recursive(
         | st.dictionaries(st.text() | st.integers(), inner)
         | st.sets(st.text())
     ),
+    max_leaves=20,
 )
 
 
+@settings(max_examples=50)
 @given(THINGS)
 def test_anything_becomes_json_that_any_encoder_takes(thing: object) -> None:
     safe = json_safe(thing)

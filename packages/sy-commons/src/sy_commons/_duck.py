@@ -14,6 +14,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sy_commons._errors import ConfigurationError, ErrorCategory, SymphonyError
+from sy_commons._file_errors import PathMissing
 from sy_commons._redaction import shown, text_of
 from sy_commons.cli import FAILED, Command
 
@@ -34,15 +35,6 @@ class DuckInProduction(SymphonyError):
     hint = "take it out: sy duck --check finds every one"
     file: str
     line: int
-
-
-class PathMissing(SymphonyError):
-    """A path to be searched is not there."""
-
-    code = "commons.path_missing"
-    category = ErrorCategory.NOT_FOUND
-    message = "there is no file or folder {path}"
-    path: str
 
 
 def duck(value: _T) -> _T:
