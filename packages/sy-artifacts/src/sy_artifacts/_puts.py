@@ -209,10 +209,12 @@ def _checked_json(argument: str, value: Mapping[str, Any] | None) -> Mapping[str
     if value is None:
         return {}
     try:
-        data: dict[str, Any] = json.loads(index.encode(value).encode())
+        data: object = json.loads(index.encode(value).encode())
     except (TypeError, ValueError, AttributeError) as error:
         reason = f"what JSON can hold, and this is not ({error})"
         raise InvalidPut(argument=argument, reason=reason) from error
-    if data != value:  # JSON has turned a number into a text, or a pair into a list
-        raise InvalidPut(argument=argument, reason="what JSON gives back as it was")
+    if (
+        not isinstance(data, dict) or data != value
+    ):  # JSON has turned a number into a text, or a pair into a list
+        raise InvalidPut(argument=argument, reason="a dictionary that JSON gives back as it was")
     return data
