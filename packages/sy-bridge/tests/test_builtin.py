@@ -51,7 +51,11 @@ class TestRead:
 
     @pytest.mark.parametrize(
         ("content", "said"),
-        [(b"\x7fELF\0\0", "binary"), (b"caf\xe9 au lait", "utf-8"), (b"x" * 3_000_000, "too large")],
+        [
+            (b"\x7fELF\0\0", "binary"),
+            (b"caf\xe9 au lait", "utf-8"),
+            (b"x" * 3_000_000, "too large"),
+        ],
     )
     async def test_what_cannot_be_used_says_which_and_why(
         self, tmp_path: Path, content: bytes, said: str

@@ -18,7 +18,7 @@ from sy_bridge._errors import InputMissing, MelodyMissing, OutputUnknown
 from sy_bridge._pit import Pit
 from sy_bridge._products import as_product, content_type_of
 from sy_commons import suggestion
-from sy_dag import Result, RunHandle, Workflow
+from sy_dag import Result, RunHandle, SkippedUnit, Workflow
 
 
 @attrs.frozen
@@ -39,6 +39,11 @@ class Performance:
     def outputs(self) -> Mapping[str, Any]:
         """The outputs by their names in the Melody."""
         return self.result.outputs
+
+    @property
+    def skipped(self) -> list[SkippedUnit]:
+        """The nodes and items that failed and were left out."""
+        return [unit for unit in self.result.skipped if unit.error is not None]
 
     @property
     def state(self) -> str:

@@ -32,12 +32,13 @@ class NodeProgress:
         >>> NodeProgress("read", total=9, completed=8, skipped=1, mapped=True).describe()
         'read: 8 of 9, 1 skipped'
         """
-        parts = [f"{self.completed} of {self.total}" if self.mapped else "done"]
-        if not self.mapped and not self.completed:
-            parts = []
+        if not self.mapped:
+            outcomes = {"done": self.completed, "skipped": self.skipped, "failed": self.failed}
+            return f"{self.name}: {next((word for word, n in outcomes.items() if n), 'waiting')}"
+        parts = [f"{self.completed} of {self.total}"]
         parts += [f"{self.skipped} skipped"] if self.skipped else []
         parts += [f"{self.failed} failed"] if self.failed else []
-        return f"{self.name}: {', '.join(parts) or 'waiting'}"
+        return f"{self.name}: {', '.join(parts)}"
 
 
 class RunProgress:

@@ -21,7 +21,7 @@ from sy_bridge._listing import find_run
 from sy_bridge._pit import Pit
 from sy_bridge._products import as_product
 from sy_bridge._terminal import Screen, open_screen
-from sy_commons import atomic_write, format_size
+from sy_commons import atomic_write, format_size, to_wire
 from sy_commons.cli import FAILED, INTERRUPTED, command_line, describe
 from sy_dag import RunHandle
 
@@ -173,14 +173,17 @@ def _status(performance: Performance, *, skipped_ok: bool) -> int:
         return INTERRUPTED
     if performance.state != "completed":
         return FAILED
-    return FAILED if performance.result.skipped and not skipped_ok else 0
+    return FAILED if performance.skipped and not skipped_ok else 0
 
 
 def _tell(
     performance: Performance, files: Mapping[str, list[Path]], commands: Commands, *, as_json: bool
 ) -> None:
     if as_json:
-        print(json.dumps(_as_data(performance, files), ensure_ascii=False), flush=True)
+        data = _as_data(performance, files)
+        if performance.state != "completed":
+            data["resume"] = commands.resume(performance.run_id)
+        print(json.dumps(data, ensure_ascii=False), flush=True)
     elif performance.state == "interrupted":
         _say_interrupted(performance.run_id, commands)
     elif performance.state == "completed":
@@ -202,7 +205,7 @@ def _say_completed(
         print(f"{name}: {json.dumps(performance.outputs[name], ensure_ascii=False, default=str)}")
     print(f"store: {performance.store}")
     print(f"run: {performance.run_id}: {commands.look(performance.run_id)}")
-    skipped = len(performance.result.skipped)
+    skipped = len(performance.skipped)
     if skipped:
         text = (
             f"{skipped} item{'s were' if skipped > 1 else ' was'} left out, for the reasons above"
@@ -244,7 +247,10 @@ def _as_data(performance: Performance, files: Mapping[str, list[Path]]) -> dict[
             }
             for name, artifact in performance.artifacts.items()
         },
-        "skipped": len(performance.result.skipped),
+        "skipped": [
+            {"node": unit.node, "item": unit.item, "error": unit.error and to_wire(unit.error)}
+            for unit in performance.skipped
+        ],
     }
 
 

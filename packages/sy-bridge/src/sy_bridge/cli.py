@@ -57,7 +57,10 @@ def _configure_resume(parser: argparse.ArgumentParser) -> None:
 
 def _configure_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run_id", metavar="RUN", nargs="?", help='tell of this one alone: an id, its start, or "last"'
+        "run_id",
+        metavar="RUN",
+        nargs="?",
+        help='tell of this one alone: an id, its start, or "last"',
     )
     _add_home(parser)
 

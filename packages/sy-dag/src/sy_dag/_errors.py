@@ -72,6 +72,7 @@ class WorkflowInvalid(SymphonyError):
     code = "dag.invalid"
     category = ErrorCategory.VALIDATION
     message = "{source} cannot run:\n{problems}"
+    hint = "mend what is named; nothing was run"
     source: str
     problems: Listing
     cycle: tuple[str, ...] = ()
@@ -107,6 +108,7 @@ class InputsInvalid(SymphonyError):
     code = "dag.inputs"
     category = ErrorCategory.VALIDATION
     message = "the inputs of {workflow} do not fit:\n{problems}"
+    hint = "give every input by its name; nothing was run"
     workflow: str
     problems: Listing
 
