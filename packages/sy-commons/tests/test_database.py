@@ -23,6 +23,7 @@ from sy_commons import (  # noqa: E402 - after the skip
     DatabaseForked,
     DatabaseFull,
     DatabaseLocked,
+    DatabaseMismatch,
     DatabaseNewer,
     DatabaseReadOnly,
     NetworkFilesystem,
@@ -117,7 +118,7 @@ def test_migrations_run_once_in_order_and_later_ones_follow(path: Path) -> None:
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     open_at(path).close()
     broken = [*SCHEMA, "CREATE TABLE u (x)", "CREATE TABLE t (again)"]
-    with pytest.raises(apsw.SQLError):
+    with pytest.raises(DatabaseMismatch, match="already exists"):
         Database.open(path, application_id=ID, migrations=broken)
     with open_at(path) as database:
         assert database.stats().version == 1
@@ -374,8 +375,8 @@ def test_a_row_against_the_schema_is_a_conflict(path: Path) -> None:
             database.execute("INSERT INTO t (x) VALUES (1)")
 
 
-def test_a_mistake_in_the_sql_stays_sqlites_own_error(path: Path) -> None:
-    with open_at(path) as database, pytest.raises(apsw.SQLError):
+def test_a_statement_that_does_not_fit_is_told_as_such(path: Path) -> None:
+    with open_at(path) as database, pytest.raises(DatabaseMismatch, match="SELEKT"):
         database.execute("SELEKT")
 
 

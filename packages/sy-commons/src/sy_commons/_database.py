@@ -23,11 +23,11 @@ from sy_commons._database_errors import (
     DatabaseForked,
     DatabaseFull,
     DatabaseLocked,
+    DatabaseMismatch,
     DatabaseNewer,
     DatabaseReadOnly,
     NetworkFilesystem,
 )
-from sy_commons._errors import SymphonyError
 from sy_commons._mounts import filesystem_of, is_network
 
 try:
@@ -98,8 +98,8 @@ class Database:
 
     Write-ahead log, ``synchronous=FULL``, foreign keys enforced, no memory mapping. Every
     method may be called from every thread; each call, transaction or snapshot has a connection
-    to itself, taken from a pool. Trouble with the file comes as a :class:`DatabaseError`;
-    mistakes in the SQL itself stay ``apsw`` errors. Calls block: in asyncio, use a thread.
+    to itself, taken from a pool. Whatever SQLite complains of comes as a :class:`DatabaseError`.
+    Calls block: in asyncio, use a thread.
 
     >>> with Database.memory(migrations=["CREATE TABLE book (title TEXT) STRICT"]) as library:
     ...     with library.transaction():
@@ -470,14 +470,14 @@ class Database:
 
     def _translate(
         self, error: apsw.Error, connection: apsw.Connection | None = None
-    ) -> SymphonyError | apsw.Error:
+    ) -> DatabaseError:
         if isinstance(error, apsw.BusyError | apsw.LockedError):
             return self._locked()
         if isinstance(error, apsw.ConnectionClosedError):
             return DatabaseClosed(path=self._name)
-        found = next((ours for theirs, ours in _CLASSES if isinstance(error, theirs)), None)
-        if found is None:
-            return error
+        found = next(
+            (ours for theirs, ours in _CLASSES if isinstance(error, theirs)), DatabaseMismatch
+        )
         number = connection.system_errno if connection is not None else 0
         if isinstance(error, apsw.IOError) and number in _FULL_ERRNOS:
             found = DatabaseFull

@@ -60,6 +60,14 @@ class DatabaseConstraint(DatabaseError):
     hint = ""
 
 
+class DatabaseMismatch(DatabaseError):
+    """A statement does not fit the database: a defect of the program, or a damaged schema."""
+
+    code = "commons.database_mismatch"
+    category = ErrorCategory.INTERNAL
+    hint = "if the program is as it was, the file may be damaged: restore it from a backup"
+
+
 class DatabaseForeign(DatabaseError):
     """The file is something else than what was expected."""
 
