@@ -496,9 +496,9 @@ def simulate(seed: int) -> None:
         before = len(stormy.ran)
         stormy.failures = failures_in(stormy.journal[:kept])
         stormy.resume(kept)
-        again = {
-            place for place, _ in stormy.ran[before:]
-        } & {node if item is None else f"{node}[{item}]" for node, item in completed}
+        again = {place for place, _ in stormy.ran[before:]} & {
+            node if item is None else f"{node}[{item}]" for node, item in completed
+        }
         assert not again, f"seed {seed}, crash after {kept}: {again} ran again"
         assert stormy.outcome() == calm.outcome(), f"seed {seed}, crash after {kept}"
 
@@ -514,6 +514,8 @@ def failures_in(journal: list) -> dict[str, int]:
 
 @pytest.mark.proof
 @pytest.mark.timeout(600)
-def test_crashes_at_every_journal_boundary_change_neither_the_result_nor_run_anything_twice() -> None:
+def test_crashes_at_every_journal_boundary_change_neither_the_result_nor_run_anything_twice() -> (
+    None
+):
     for seed in range(proof_count(150, 10_000)):
         simulate(seed)

@@ -44,7 +44,7 @@ from sy_dag._run._recovery import Stand
 from sy_dag._run._result import NodeResults, run_error, skipped_units
 from sy_dag._run._results import FolderResults, ResultStore
 from sy_dag._run._runners import Bound, Registry, Runner
-from sy_dag._run._states import FINISHED, RunState
+from sy_dag._run._states import RunState
 from sy_dag._run._stored import RunSummary, StoredRun
 from sy_dag._run._threads import Threads
 
@@ -131,11 +131,13 @@ class Engine:
         inputs: Mapping[str, Any] | None = None,
         *,
         run_id: str | None = None,
+        accept_changes: bool = False,
+        repair: bool = False,
     ) -> RunHandle:
         """Start a run and return its handle.
 
-        A *run_id* that is being performed here is attached to; one that was interrupted is
-        resumed; a finished one gives its stored result. Raises ``WorkflowInvalid`` and
+        A *run_id* that is being performed here is attached to; one that lies in the folder is
+        taken up as :meth:`resume` does, with this workflow's functions. Raises ``WorkflowInvalid`` and
         ``InputsInvalid`` with every problem before anything runs.
         """
         self._check_open()
@@ -147,7 +149,9 @@ class Engine:
         if self.folder is None:
             return self._begin(workflow, ready, given, run_id, None, None, _nothing)
         if (self.folder / run_id / _JOURNAL).exists():
-            return await self._take_up(run_id, workflow, accept_changes=False, repair=False)
+            return await self._take_up(
+                run_id, workflow, accept_changes=accept_changes, repair=repair
+            )
         return self._begin_kept(workflow, ready, given, self.folder / run_id)
 
     async def resume(
@@ -208,8 +212,7 @@ class Engine:
         self._closed = True
         active = list(self._active.values())
         for performance in active:
-            if performance.core.state not in (RunState.CANCELLING, *FINISHED):
-                performance.ask_to_stop(RunState.INTERRUPTED, "the engine was closed")
+            performance.ask_to_stop(RunState.INTERRUPTED, "the engine was closed")
         await asyncio.gather(*(performance.over() for performance in active))
         self._threads.close()
 

@@ -18,7 +18,7 @@ from sy_dag._run._result import (
     run_error,
     skipped_units,
 )
-from sy_dag._run._states import FINISHED, RunState
+from sy_dag._run._states import RunState
 
 _TURN = 256
 
@@ -111,9 +111,8 @@ class RunHandle:
 
     async def _stop(self, goal: RunState, reason: str) -> StopReport:
         performance = self._performance
-        if self.state not in FINISHED:
-            if self.state is not RunState.CANCELLING:
-                performance.ask_to_stop(goal, reason)
+        if not performance.is_over:
+            performance.ask_to_stop(goal, reason)
             await performance.over()
         return StopReport(self.state, tuple(performance.stopped), tuple(performance.stuck))
 

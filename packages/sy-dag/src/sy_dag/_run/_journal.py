@@ -105,7 +105,7 @@ def read(path: Path, *, repair: bool = False) -> Story:
     data = path.read_bytes()
     if not data.startswith(MAGIC):
         raise JournalUnknown(path=str(path))
-    records, end = _whole(data, len(MAGIC))
+    records, end = _whole(data, len(MAGIC), path)
     if not repair:
         beyond = _next_frame(data, end + 1)
         if beyond >= 0:
@@ -116,7 +116,7 @@ def read(path: Path, *, repair: bool = False) -> Story:
     return Story(records[0], records[1:], end)
 
 
-def _whole(data: bytes, at: int) -> tuple[list[Any], int]:
+def _whole(data: bytes, at: int, path: Path) -> tuple[list[Any], int]:
     records: list[Any] = []
     size, unpack, head = len(data), _FRAME.unpack_from, _FRAME.size
     while at + head <= size:
@@ -128,7 +128,7 @@ def _whole(data: bytes, at: int) -> tuple[list[Any], int]:
             records.append(_decode(payload))
         except msgspec.DecodeError as error:  # whole, but not ours
             reason = f"a record of an unknown kind: {error}"
-            raise JournalDamaged(path="", offset=at, reason=reason) from error
+            raise JournalDamaged(path=str(path), offset=at, reason=reason) from error
         at += head + length
     return records, at
 

@@ -12,7 +12,7 @@ import contextvars
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from types import CoroutineType
 from typing import Any
@@ -182,9 +182,8 @@ class Performance:
         self._close()
 
     def ask_to_stop(self, goal: RunState, reason: str) -> None:
-        """Ask the run to stop, as cancelled or interrupted."""
-        self._take(StopAsked(goal.value, reason, self._wall()))
-        self._schedule()
+        """Ask the run to stop, as cancelled or interrupted; the first who asks decides."""
+        self._arrive(lambda: self._take_stop(StopAsked(goal.value, reason, self._wall())))
 
     @property
     def is_over(self) -> bool:
@@ -282,6 +281,10 @@ class Performance:
         if instructions:
             self._todo.extend(instructions)
 
+    def _take_stop(self, fact: StopAsked) -> None:
+        if self.core.state is RunState.RUNNING:
+            self._take(fact)
+
     def _take_late(self, fact: Fact) -> None:
         if not self._ended.done():
             self._take(fact)
@@ -324,15 +327,14 @@ class Performance:
         arrivals, todo, perform = self._arrivals, self._todo, self._perform
         monotonic = self._monotonic
         until = monotonic() + _SLICE_S
-        while True:
-            while todo:
-                instruction = todo.popleft()
-                perform[type(instruction)](instruction)
-                if monotonic() > until:
-                    return
-            if not arrivals:
+        while arrivals or todo:
+            if arrivals:  # what has happened comes before what is to be done next
+                arrivals.popleft()()
+                continue
+            instruction = todo.popleft()
+            perform[type(instruction)](instruction)
+            if monotonic() > until:
                 return
-            arrivals.popleft()()
 
     def _publish(self) -> None:
         history, listener = self.core.history, self._on_event
@@ -415,12 +417,12 @@ class Performance:
         self._settle(Flight(self, start, Lane.INLINE, started), value)
 
     def _call_async(self, flight: Flight, bound: Bound, arguments: dict[str, Any]) -> None:
-        CURRENT.set(flight)
         if bound.runner is not None:
-            work = bound.runner.run(self._node_call(flight, arguments))
+            work = _contained(bound.call, (self._node_call(flight, arguments),), {})
         else:
-            work = call(bound, arguments)
-        flight.task = task = self._loop.create_task(_contained(work))
+            work = _contained(bound.call, *passed(bound, arguments))
+        CURRENT.set(flight)  # what the task's context is copied from
+        flight.task = task = self._loop.create_task(work)
         CURRENT.set(self)
         task.add_done_callback(flight)
 
@@ -725,16 +727,29 @@ def call(bound: Bound, arguments: dict[str, Any]) -> Any:
     """Call a function with arguments by name, those that it takes by position in their places."""
     if not bound.positional and bound.variadic is None:
         return bound.call(**arguments)
+    positional, named = passed(bound, arguments)
+    return bound.call(*positional, **named)
+
+
+def passed(bound: Bound, arguments: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Return what is passed by position, and the rest by name."""
+    if not bound.positional and bound.variadic is None:
+        return (), arguments
     positional = [arguments.pop(name) for name in bound.positional if name in arguments]
     if bound.variadic is not None:
         positional += arguments.pop(bound.variadic, ())
-    return bound.call(*positional, **arguments)
+    return positional, arguments
 
 
-async def _contained(work: Coroutine[Any, Any, Any]) -> Any:
-    """Await a node; sys.exit in it ends the node and not the loop."""
+async def _contained(
+    function: Callable[..., Any], positional: Sequence[Any], named: dict[str, Any]
+) -> Any:
+    """Await a node; sys.exit in it ends the node and not the loop.
+
+    It is called in here: a task that is cancelled before its first step leaves nothing unawaited.
+    """
     try:
-        return await work
+        return await function(*positional, **named)
     except SystemExit as error:
         raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 

@@ -66,9 +66,6 @@ NODE_TRANSITIONS: Mapping[NodeState, frozenset[NodeState]] = {
     NodeState.COMPLETED: frozenset(),
     NodeState.SKIPPED: frozenset(),
 }
-FINISHED = frozenset(
-    {RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED}
-)
 
 
 def check_run(run_id: str, old: RunState, new: RunState) -> None:
