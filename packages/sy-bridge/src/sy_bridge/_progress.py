@@ -62,8 +62,10 @@ class RunProgress:
         name = event.get("node")
         if name is None:
             return None
-        node = self.nodes.setdefault(name, NodeProgress(name))
         kind, item = event["kind"], event.get("item")
+        if kind == "node.skipped" and name not in self.nodes and "error" not in event["data"]:
+            return None  # a fallback that nobody needed
+        node = self.nodes.setdefault(name, NodeProgress(name))
         if kind == "map.expanded":
             node.mapped, node.started = True, True
             node.total = int(event["data"]["items"])
