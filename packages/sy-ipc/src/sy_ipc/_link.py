@@ -133,7 +133,7 @@ class Link:
         else:
             job = self.session.call_off(envelope.id)
             if job is not None:
-                job.cancel()
+                self._stop(job)
 
     def disconnected(self, reason: str, *, clean: bool) -> None:
         """Hear from the transport that the other side ended the connection."""
@@ -151,7 +151,7 @@ class Link:
             if not request.slot.done():
                 request.slot.set_exception(error)
         for job in jobs:
-            job.cancel()
+            self._stop(job)
         self.gate.close()
         self.transport.close()
 
@@ -185,7 +185,6 @@ class Link:
             self._serve(endpoint, envelope), context=self._host.context.copy()
         )
         self._host.jobs.add(job)
-        job.add_done_callback(self._host.jobs.discard)
         self.session.serve(number, job)
 
     async def _serve(self, endpoint: Endpoint, envelope: Envelope) -> None:
@@ -209,6 +208,12 @@ class Link:
         else:
             if self.session.answer(envelope.id):
                 self._reply(envelope.id, payload)
+        finally:
+            self._host.jobs.discard(asyncio.current_task())
+
+    def _stop(self, job: Job) -> None:
+        job.add_done_callback(self._host.jobs.discard)  # cancelled before it began, it never ran
+        job.cancel()
 
     def _reply(self, number: int, payload: msgspec.Raw) -> None:
         self.transport.send(Envelope(Kind.REPLY, number, "", payload))

@@ -104,6 +104,8 @@ class Codec:
         return lambda payload: self._converter.structure(plain(payload), expected)
 
     def _structure(self, expected: Any, value: Any) -> Any:
+        if expected is object:
+            return value
         return self._converter.structure(value, expected)
 
     def _unstructure(self, value: Any) -> Any:

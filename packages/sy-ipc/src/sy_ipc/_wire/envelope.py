@@ -25,7 +25,7 @@ class Kind(IntEnum):
     CANCEL = 5
 
 
-@attrs.frozen
+@attrs.define  # by convention nobody changes one; frozen, each would take thrice as long to make
 class Envelope:
     """One message; its payload stays encoded until somebody wants the value.
 
