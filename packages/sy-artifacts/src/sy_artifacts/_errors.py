@@ -67,7 +67,7 @@ class InvalidPut(SymphonyError):
 
     code = "artifacts.invalid_put"
     category = ErrorCategory.VALIDATION
-    message = "{argument} of a put: {reason}"
+    message = "a put's {argument}: {reason}"
     argument: str
     reason: str
 

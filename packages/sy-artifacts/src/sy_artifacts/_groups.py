@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 from sy_artifacts._artifact import Artifact
 from sy_artifacts._core import Core
-from sy_artifacts._errors import StoreClosed, StoreFull
+from sy_artifacts._errors import StoreClosed
 from sy_artifacts._puts import Put
 from sy_commons import DatabaseError
 
@@ -83,11 +83,9 @@ class GroupWriter:
             with self._core.writing():
                 outcomes.extend(self._record_one(put) for put, _ in group)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
-            # Nothing of the group is durable. Where one put's failure ended it, a full disk for
-            # one, that says more than the rollback which the others met.
-            cause = next((one for one in outcomes if isinstance(one, StoreFull)), error)
-            outcomes = [cause if _undone(one) else one for one in outcomes]
-            outcomes += [cause] * (len(group) - len(outcomes))
+            # Nothing of the group is durable; what a put was refused for stays its own answer.
+            outcomes = [error if _undone(one) else one for one in outcomes]
+            outcomes += [error] * (len(group) - len(outcomes))
         self.groups += 1
         self.puts += len(group)
         for (_, future), outcome in zip(group, outcomes, strict=True):

@@ -95,8 +95,8 @@ def record(put: Put, *, database: Database, vault: Vault, finder: Finder, clock:
     try:
         blob_id = vault.enter(placed, now_us)
         return _record_version(put, blob_id, sources, database, finder, now_us)
-    except BaseException:
-        vault.doom()  # half of it is written: what is around it must not be made durable
+    except BaseException as error:
+        vault.doom(error)  # half of it is written: what is around it must not be made durable
         raise
 
 
@@ -174,7 +174,7 @@ def _read(vault: Vault, data: Data) -> Content:
                 return vault.prepare(file)
         except OSError as error:
             reason = f"{data}: {error.strerror or error}"
-            raise InvalidPut(argument="the file", reason=reason) from error
+            raise InvalidPut(argument="file", reason=reason) from error
     if not hasattr(data, "read"):
         reason = f"bytes, a Path or a binary file, and not {type(data).__name__}"
         raise InvalidPut(argument="data", reason=reason)

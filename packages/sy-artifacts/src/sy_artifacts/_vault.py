@@ -43,7 +43,8 @@ class Vault:
         # What the transaction under way has renamed into place; only its thread touches these.
         self._settled: list[bytes] = []
         self._unsynced: set[Path] = set()
-        self._ragged = self._doomed = False
+        self._ragged = False
+        self._doomed: BaseException | None = None
 
     # -- out
 
@@ -153,9 +154,9 @@ class Vault:
             created_us=created_us,
         )
 
-    def doom(self) -> None:
-        """Let the transaction under way end in a rollback, whoever catches what."""
-        self._doomed = True
+    def doom(self, cause: BaseException) -> None:
+        """Let the transaction under way end in a rollback, whoever catches the *cause*."""
+        self._doomed = cause
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -171,7 +172,7 @@ class Vault:
         try:
             with self._database.transaction():
                 self._settled, self._unsynced = settled, set()
-                self._ragged = self._doomed = False
+                self._ragged, self._doomed = False, None
                 yield
                 self._refuse_doomed()
                 if self._files is not None:
@@ -254,8 +255,12 @@ class Vault:
             raise
 
     def _refuse_doomed(self) -> None:
-        if self._doomed:
-            raise StoreWriteFailed(path=self._name, reason="a put before this failed half-way")
+        if isinstance(self._doomed, DatabaseFull):
+            raise self._doomed
+        if self._doomed is not None:
+            raise StoreWriteFailed(
+                path=self._name, reason="a put before this failed half-way"
+            ) from self._doomed
 
     def _undo(self, settled: list[bytes]) -> None:
         """Take back files whose rows were rolled back; what fails here, a sweep finds."""

@@ -115,8 +115,8 @@ def _get(options: argparse.Namespace) -> None:
 
 def _put(options: argparse.Namespace) -> None:
     source: Data = sys.stdin.buffer if options.file == "-" else Path(options.file)
-    if isinstance(source, Path) and not source.is_file():
-        raise InvalidPut(argument="the file", reason=f"{source} is not there, or is no file")
+    if isinstance(source, Path) and (not source.exists() or source.is_dir()):
+        raise InvalidPut(argument="file", reason=f"{source} is not there, or is a folder")
     with ArtifactStore.open(_path(options)) as store:
         artifact = store.put(
             source,
