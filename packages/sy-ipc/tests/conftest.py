@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from sy_ipc import Bus
+
+TRANSPORTS = ["inproc"]
 
 _numbers = itertools.count()
 
@@ -44,10 +46,23 @@ class Place:
         return await self._stack.enter_async_context(bus)
 
 
-@pytest.fixture(params=["alone", "inproc"])
+@pytest.fixture(params=["alone", *TRANSPORTS])
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    async with _open(request.param) as place:
+        yield place
+
+
+@pytest.fixture(params=TRANSPORTS)
+async def connected(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    """A place for what needs two buses."""
+    async with _open(request.param) as place:
+        yield place
+
+
+@asynccontextmanager
+async def _open(scheme: str) -> AsyncIterator[Place]:
     async with AsyncExitStack() as stack:
-        place = Place(request.param, stack)
+        place = Place(scheme, stack)
         await place.open()
         yield place
 
