@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 import xxhash
@@ -98,8 +98,7 @@ _VERSIONS = (
 )
 
 
-@attrs.frozen
-class Blob:
+class Blob(NamedTuple):
     """A row of blobs, with the bytes where they are kept inline."""
 
     id: int
@@ -110,8 +109,7 @@ class Blob:
     data: bytes | None
 
 
-@attrs.frozen
-class Version:
+class Version(NamedTuple):
     """What a name and a number lead to, with the seals that vouch for it."""
 
     id: int
@@ -121,8 +119,7 @@ class Version:
     head_seal: bytes
 
 
-@attrs.frozen
-class Source:
+class Source(NamedTuple):
     """What something was derived from: a blob, and which version of a name, where that is known."""
 
     blob_id: int
