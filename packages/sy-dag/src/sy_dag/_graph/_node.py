@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Any
 
@@ -49,6 +49,7 @@ class OnError:
 
 _ON_ERROR = OnError()
 _NOTHING: Mapping[str, Any] = {}
+_FINE: Sequence[tuple[str, str, str]] = ()
 
 
 @attrs.frozen(eq=True)
@@ -108,8 +109,11 @@ class Output:
     artifact: str | None = None
 
 
-def node_problems(node: Node) -> list[tuple[str, str, str]]:
+def node_problems(node: Node) -> Sequence[tuple[str, str, str]]:
     """Return what is wrong with a node alone: (field, what, the mend) of each problem."""
+    plain = node.on_error is _ON_ERROR and node.timeout_s is None and not node.map
+    if plain and node.kind in KINDS and node.where in WHERE:
+        return _FINE  # as most nodes are
     checks = (
         (node.kind in KINDS, "kind", f"kind {node.kind!r} is unknown", f"one of {KINDS}"),
         (node.where in WHERE, "where", f"where={node.where!r} is unknown", f"one of {WHERE}"),
@@ -131,6 +135,12 @@ def node_problems(node: Node) -> list[tuple[str, str, str]]:
             "on_error.backoff",
             f"backoff={node.on_error.backoff!r} is unknown",
             "constant, linear or exponential",
+        ),
+        (
+            node.on_error.fallback is None or node.on_error.then is Then.FAIL,
+            "on_error",
+            "it has both a fallback and then = 'skip'",
+            "write one; a fallback node has an on_error of its own",
         ),
         (
             not set(node.arguments) & set(node.map),

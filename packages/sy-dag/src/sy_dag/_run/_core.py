@@ -86,6 +86,8 @@ class Core:
         self.completed = self.skipped = self.failed = self.in_flight = 0
         self._failures: dict[tuple[int, int], int] = {}
         self._waiting = list(plan.waits)
+        self._index, self._names = plan.shape.index, plan.shape.names
+        self._successors, self._mapped = plan.shape.successors, plan.mapped
         self._undecided = {g: len(primaries) for g, primaries in plan.primaries.items()}
         self._needed: set[int] = set()
         self._places = places
@@ -261,7 +263,7 @@ class Core:
     # Facts about nodes
 
     def _completed(self, fact: Completed) -> None:
-        i = self.plan.shape.index[fact.node]
+        i = self._index[fact.node]
         if fact.item is not None:
             self._item_completed(i, fact)
             return
@@ -438,9 +440,9 @@ class Core:
     def _ready(self, i: int, at: float) -> None:
         self.states[i] = _READY
         history = self.history
-        history.append(Event(len(history), at, self.run_id, "node.ready", self.plan.shape.names[i]))
+        history.append(Event(len(history), at, self.run_id, "node.ready", self._names[i]))
         if self._live:
-            if i in self.plan.mapped:
+            if i in self._mapped:
                 self._out.append(Expand(i))
             else:
                 self._places.offer(i)
@@ -449,7 +451,7 @@ class Core:
         """Node *i* has given its value: those that waited for it alone are ready."""
         self._open -= 1
         waiting = self._waiting
-        for j in self.plan.shape.successors[i]:
+        for j in self._successors[i]:
             waiting[j] -= 1
             if not waiting[j] and self.states[j] is _PENDING:
                 self._ready(j, at)
@@ -549,8 +551,9 @@ class Core:
 
     def _dispatch(self, at: float) -> None:
         """Start whatever has a place, most urgent first."""
-        while (i := self._places.take()) >= 0:
-            fan = self.fans.get(i)
+        take = self._places.take
+        while (i := take()) >= 0:
+            fan = self.fans.get(i) if self.fans else None
             if fan is None:
                 k = WHOLE
                 self.states[i] = _RUNNING
@@ -573,7 +576,7 @@ class Core:
                     at,
                     self.run_id,
                     "node.started",
-                    self.plan.shape.names[i],
+                    self._names[i],
                     key,
                     attempt,
                 )

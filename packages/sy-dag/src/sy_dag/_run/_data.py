@@ -74,14 +74,39 @@ class Items:
         return values, chosen
 
 
-@attrs.frozen(eq=False)
-class _Recipe:
+@attrs.define(eq=False)
+class Recipe:
     """How a node's arguments are made: constants, whole outputs, and everything else."""
 
     fixed: dict[str, Any]
     direct: tuple[tuple[str, int], ...]
     listed: tuple[tuple[str, tuple[int, ...]], ...]
     general: tuple[tuple[str, Any], ...]
+
+
+def recipes(shape: Shape, nodes: Mapping[str, Node]) -> tuple[Recipe, ...]:
+    """Return how the arguments of each node are made; good for every run of the workflow."""
+    return tuple([_recipe(nodes[name], shape.index) for name in shape.names])
+
+
+def _recipe(node: Node, index: Mapping[str, int]) -> Recipe:
+    fixed: dict[str, Any] = {}
+    direct: list[tuple[str, int]] = []
+    listed: list[tuple[str, tuple[int, ...]]] = []
+    general: list[tuple[str, Any]] = []
+    for name, value in node.arguments.items():
+        if type(value) is Ref:
+            if value.path:
+                general.append((name, value))
+            else:
+                direct.append((name, index[value.node]))
+        elif type(value) is list and all(type(v) is Ref and not v.path for v in value):
+            listed.append((name, tuple([index[v.node] for v in value])))
+        elif isinstance(value, list | tuple | Mapping):
+            general.append((name, value))
+        else:
+            fixed[name] = value
+    return Recipe(fixed, tuple(direct), tuple(listed), tuple(general))
 
 
 @attrs.frozen(eq=False)
@@ -95,14 +120,20 @@ class _Columns:
 class Data:
     """The values of one run. Not safe between threads."""
 
-    def __init__(self, shape: Shape, nodes: Mapping[str, Node], inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        nodes: Mapping[str, Node],
+        inputs: Mapping[str, Any],
+        recipes: tuple[Recipe, ...] = (),
+    ) -> None:
         self.values: list[Any] = [UNSET] * len(shape.names)
         self.references: dict[int, str] = {}
         self._names = shape.names
         self._index = shape.index
-        self._nodes = [nodes[name] for name in shape.names]
+        self._nodes = nodes
         self._inputs = inputs
-        self._recipes = [self._recipe(node) for node in self._nodes]
+        self._recipes = recipes
         self._columns: dict[int, _Columns] = {}
         self._stand_ins: dict[int, int] = {}
 
@@ -142,7 +173,7 @@ class Data:
 
     def expand(self, i: int) -> list[str]:
         """Take the lists that node *i* maps over apart and return the items' keys."""
-        node = self._nodes[i]
+        node = self._nodes[self._names[i]]
         values: dict[str, list[Any]] = {}
         origins: list[tuple[int, list[int] | None]] = []
         inherited: list[str] | None = None
@@ -181,7 +212,7 @@ class Data:
 
     def sources(self, i: int, k: int) -> tuple[Source, ...]:
         """Return every upstream output in the arguments of node *i*, item *k*, in their order."""
-        found = dict.fromkeys(self.sources_of(self._nodes[i].arguments))
+        found = dict.fromkeys(self.sources_of(self._nodes[self._names[i]].arguments))
         if k >= 0:
             for j, positions in self._columns[i].origins:
                 chosen = None if positions is None else [positions[k]]
@@ -207,22 +238,6 @@ class Data:
         for k in items.positions(holes=False) if positions is None else positions:
             if type(items.values[k]) is not Hole:
                 yield Source(name, items.keys[k], items.references[k])
-
-    def _recipe(self, node: Node) -> _Recipe:
-        fixed: dict[str, Any] = {}
-        direct: list[tuple[str, int]] = []
-        listed: list[tuple[str, tuple[int, ...]]] = []
-        general: list[tuple[str, Any]] = []
-        for name, value in node.arguments.items():
-            if type(value) is Ref and not value.path:
-                direct.append((name, self._index[value.node]))
-            elif type(value) is list and all(type(v) is Ref and not v.path for v in value):
-                listed.append((name, tuple([self._index[v.node] for v in value])))
-            elif isinstance(value, Ref | list | tuple | Mapping):
-                general.append((name, value))
-            else:
-                fixed[name] = value
-        return _Recipe(fixed, tuple(direct), tuple(listed), tuple(general))
 
     def _whole(self, j: int) -> Any:
         value = self.values[j]

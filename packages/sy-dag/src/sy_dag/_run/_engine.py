@@ -31,7 +31,7 @@ from sy_dag._graph._workflow import Workflow
 from sy_dag._run import _recovery
 from sy_dag._run._codec import decode_value, encode_value
 from sy_dag._run._core import Core
-from sy_dag._run._data import Data
+from sy_dag._run._data import Data, Recipe, recipes
 from sy_dag._run._facts import Event
 from sy_dag._run._handle import RunHandle
 from sy_dag._run._journal import Durability, Header, Journal, Redefined, Story, read
@@ -60,6 +60,9 @@ class _Ready:
     revision: int
     bounds: list[Bound]
     plan: Plan
+    recipes: tuple[Recipe, ...]
+    definition: dict[str, Any] = attrs.field(factory=dict)
+    runners: dict[str, str] = attrs.field(factory=dict)
 
 
 class Engine:
@@ -137,8 +140,8 @@ class Engine:
         """Start a run and return its handle.
 
         A *run_id* that is being performed here is attached to; one that lies in the folder is
-        taken up as :meth:`resume` does, with this workflow's functions. Raises ``WorkflowInvalid`` and
-        ``InputsInvalid`` with every problem before anything runs.
+        taken up as :meth:`resume` does, with this workflow's functions. Raises
+        ``WorkflowInvalid`` and ``InputsInvalid`` with every problem before anything runs.
         """
         self._check_open()
         run_id = _checked(run_id) if run_id is not None else str(uuid7())
@@ -242,7 +245,8 @@ class Engine:
             names = workflow.shape.names
             bounds = [self._registry.bind(workflow.nodes[name]) for name in names]
             plan = make_plan(workflow.shape, workflow.nodes, [bound.lane for bound in bounds])
-            ready = self._ready[workflow] = _Ready(workflow.revision, bounds, plan)
+            made = recipes(workflow.shape, workflow.nodes)
+            ready = self._ready[workflow] = _Ready(workflow.revision, bounds, plan, made)
         return ready
 
     def _begin_kept(
@@ -256,7 +260,7 @@ class Engine:
                 header = Header(
                     folder.name,
                     self._clock.wall(),
-                    workflow.to_dict(),
+                    self._definition(workflow, ready),
                     encode_value(inputs, "the inputs"),
                     self._runners(workflow, ready),
                 )
@@ -279,7 +283,7 @@ class Engine:
         release: Callable[[], None],
     ) -> RunHandle:
         core = Core(ready.plan, run_id, self._places(ready.plan))
-        data = Data(ready.plan.shape, workflow.nodes, inputs)
+        data = Data(ready.plan.shape, workflow.nodes, inputs, ready.recipes)
         performance = self._performance(
             workflow, core, data, ready.bounds, journal, results, release
         )
@@ -305,7 +309,7 @@ class Engine:
             core, effects = _recovery.replayed(
                 ready.plan, run_id, stand.facts, self._places(ready.plan)
             )
-            data = Data(ready.plan.shape, workflow.nodes, inputs)
+            data = Data(ready.plan.shape, workflow.nodes, inputs, ready.recipes)
             store = self._store(folder)
             needed = _recovery.wanted(core, workflow, stand.facts, effects)
             fetched = await _recovery.fetch(needed, store)
@@ -323,7 +327,8 @@ class Engine:
         self, workflow: Workflow, ready: _Ready, stand: Stand, journal: Journal, *, accept: bool
     ) -> Stand:
         """Return where the run stands for *workflow*; refuse another, unless accepted."""
-        definition, runners = workflow.to_dict(), self._runners(workflow, ready)
+        definition = self._definition(workflow, ready)
+        runners = self._runners(workflow, ready)
         told = _recovery.differences(stand.definition, definition, stand.runners, runners)
         if not told:
             return stand
@@ -410,11 +415,16 @@ class Engine:
             folder.name, workflow.name, state, story.header.at, updated, _progress(core), pid
         )
 
+    def _definition(self, workflow: Workflow, ready: _Ready) -> dict[str, Any]:
+        if not ready.definition:
+            ready.definition.update(workflow.to_dict())
+        return ready.definition
+
     def _runners(self, workflow: Workflow, ready: _Ready) -> dict[str, str]:
-        return {
-            name: self._registry.fingerprint(bound)
-            for name, bound in zip(workflow.shape.names, ready.bounds, strict=True)
-        }
+        if not ready.runners:
+            for name, bound in zip(workflow.shape.names, ready.bounds, strict=True):
+                ready.runners[name] = self._registry.fingerprint(bound)
+        return ready.runners
 
     def _places(self, plan: Plan) -> Places:
         return Places(plan, self._capacity, self._limits)

@@ -37,7 +37,7 @@ class Expanded(msgspec.Struct, array_like=True, tag="x"):
     keys: list[str]
 
 
-class Started(msgspec.Struct, array_like=True, tag="s"):
+class Started(msgspec.Struct, array_like=True, tag="s", gc=False):
     """An attempt began. Told by the journal alone: live, the core knows what it started."""
 
     node: str
@@ -46,7 +46,7 @@ class Started(msgspec.Struct, array_like=True, tag="s"):
     at: float
 
 
-class Completed(msgspec.Struct, array_like=True, tag="c"):
+class Completed(msgspec.Struct, array_like=True, tag="c", gc=False):
     """An attempt gave a value: ``value`` encoded, or ``stored`` its key in the result store."""
 
     node: str
@@ -143,7 +143,7 @@ Fact = (
 )
 
 
-class Start(msgspec.Struct, frozen=True):
+class Start(msgspec.Struct, frozen=True, gc=False):
     """Run attempt ``attempt`` of node number ``node``; ``item`` is -1 for the node as a whole."""
 
     node: int

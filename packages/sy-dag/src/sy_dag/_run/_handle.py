@@ -59,12 +59,12 @@ class RunHandle:
         Nothing is dropped for a slow reader: it reads the history at its own pace. What an event
         tells is in the journal by then.
         """
-        performance = self._performance
-        history = performance.core.history
+        telling = self._performance.telling
+        history = telling.history
         seen = 0
         while True:
-            await performance.news(seen)
-            until = performance.published
+            await telling.more(seen)
+            until = telling.shown
             while seen < until:
                 event = history[seen]
                 seen += 1
@@ -72,7 +72,7 @@ class RunHandle:
                     yield event
                 if not seen % _TURN:
                     await asyncio.sleep(0)
-            if performance.is_over and seen == len(history):
+            if telling.ended and seen == len(history):
                 return
 
     def progress(self) -> Progress:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from sy_commons import Clock, SymphonyError, to_wire
+from sy_commons import Clock, SymphonyError, SystemClock, to_wire
 from sy_dag._errors import NodeTimedOut, NotMappable, OutputNotStorable, ReferenceUnresolved
 from sy_dag._graph._workflow import Workflow
 from sy_dag._run._codec import encode_value
@@ -51,56 +51,20 @@ from sy_dag._run._facts import (
     Stopped,
     Wake,
 )
+from sy_dag._run._flight import Flight, call, contained, passed
 from sy_dag._run._journal import KEPT, Journal
 from sy_dag._run._plan import Lane
 from sy_dag._run._progress import Progress
 from sy_dag._run._results import LARGE_BYTES, ResultStore
 from sy_dag._run._runners import Bound, NodeCall, Outcome, Source
 from sy_dag._run._states import RunState
+from sy_dag._run._telling import Telling, log
 from sy_dag._run._threads import Threads
 
 _SLICE_S = 0.0005
 _PROGRESS_EVERY_S = 0.1
+_INLINE, _ASYNC = Lane.INLINE, Lane.ASYNC
 _SPECIAL = frozenset({Outcome, CoroutineType})
-log = logging.getLogger("sy_dag")
-
-
-class Flight:
-    """One attempt under way; calling it with its task tells that the task is done."""
-
-    __slots__ = (
-        "abandoned",
-        "attempt",
-        "expired",
-        "item",
-        "lane",
-        "node",
-        "performance",
-        "started",
-        "task",
-        "timer",
-        "told_at",
-    )
-
-    def __init__(self, performance: Performance, start: Start, lane: Lane, started: float) -> None:
-        self.performance = performance
-        self.node = start.node
-        self.item = start.item
-        self.attempt = start.attempt
-        self.lane = lane
-        self.started = started
-        self.task: asyncio.Task[Any] | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.expired = False
-        self.abandoned = False
-        self.told_at = 0.0
-
-    def __call__(self, task: asyncio.Task[Any]) -> None:
-        self.performance.land(self, task)
-
-    def context(self) -> Context:
-        """Return the voice of this attempt."""
-        return Context(self.performance.unit(self.node, self.item, self.attempt), self.performance)
 
 
 class Performance:
@@ -132,29 +96,35 @@ class Performance:
         self.missing: tuple[str, ...] = ()
         self.failure: BaseException | None = None
         self.began_at = clock.monotonic()
-        self.listener_failures = 0
         self._bounds = bounds
         self._journal = journal
         self._results = results
         self._threads = threads
-        self._on_event = on_event
+        self.telling = Telling(core.history, on_event)
         self._grace_s = grace_s
         self._release = release
-        self._wall = clock.wall
-        self._monotonic = clock.monotonic
+        usual = type(clock) is SystemClock  # its methods cost a call each, twice a node
+        self._wall = time.time if usual else clock.wall
+        self._monotonic = time.monotonic if usual else clock.monotonic
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         self._flights: dict[tuple[int, int], Flight] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._arrivals: deque[Callable[[], None]] = deque()
+        self._landed: deque[Flight] = deque()
         self._todo: deque[Instruction] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._told_at: dict[tuple[int, int], float] = {}
         self._scheduled = False
-        self._published = 0
-        self._followers: list[asyncio.Future[None]] = []
         self._ended = self._loop.create_future()
         self._over_at = self.began_at
         self._inline: Start | None = None
+        self._voice_is_mine = False
+        self._timeouts = {
+            i: node.timeout_s
+            for i, node in enumerate(map(workflow.nodes.__getitem__, core.plan.shape.names))
+            if node.timeout_s is not None
+        }
         self._names = core.plan.shape.names
         self._perform: dict[type, Callable[[Any], None]] = {
             Start: self._start,
@@ -178,7 +148,7 @@ class Performance:
         """Show a run that is over as it ended; nothing is performed."""
         if self.core.state is RunState.COMPLETED:
             self._make_outputs()
-        self._on_event = None
+        self.telling.listener = None
         self._close()
 
     def ask_to_stop(self, goal: RunState, reason: str) -> None:
@@ -193,19 +163,6 @@ class Performance:
     async def over(self) -> None:
         """Return when the run has ended. Cancelling the waiting leaves the run alone."""
         await asyncio.shield(self._ended)
-
-    async def news(self, seen: int) -> None:
-        """Return when there are more than *seen* events to tell, or the run has ended."""
-        if self._published > seen or self._ended.done():
-            return
-        future = self._loop.create_future()
-        self._followers.append(future)
-        await future
-
-    @property
-    def published(self) -> int:
-        """How many events of the history may be shown: those whose facts are in the journal."""
-        return self._published
 
     def progress(self) -> Progress:
         """Return how far the run is."""
@@ -223,8 +180,8 @@ class Performance:
     def stats(self) -> dict[str, int]:
         """Return counts: events told, listeners' failures, attempts under way."""
         return {
-            "events": self._published,
-            "listener_failures": self.listener_failures,
+            "events": self.telling.shown,
+            "listener_failures": self.telling.failures,
             "flights": len(self._flights),
         }
 
@@ -298,9 +255,10 @@ class Performance:
         if flight is None and self._bounds[i].lane is not Lane.INLINE:
             return  # it has ended meanwhile
         if flight is not None:
-            if fact.fraction < 1.0 and fact.at - flight.told_at < _PROGRESS_EVERY_S:
+            told_at = self._told_at.get((i, k), 0.0)
+            if fact.fraction < 1.0 and fact.at - told_at < _PROGRESS_EVERY_S:
                 return
-            flight.told_at = fact.at
+            self._told_at[i, k] = fact.at
         self._take(fact)
 
     def _drive(self) -> None:
@@ -309,6 +267,7 @@ class Performance:
         if self._ended.done():
             return
         token = CURRENT.set(self)
+        self._voice_is_mine = True
         try:
             self._work()
             if self._journal is not None:
@@ -319,61 +278,36 @@ class Performance:
             self._break_off(error)
         finally:
             CURRENT.reset(token)
-        self._publish()
-        if self._arrivals or self._todo:
+        self.telling.tell()
+        if self._landed or self._arrivals or self._todo:
             self._schedule()
 
     def _work(self) -> None:
-        arrivals, todo, perform = self._arrivals, self._todo, self._perform
+        arrivals, landed, todo = self._arrivals, self._landed, self._todo
+        perform = self._perform
         monotonic = self._monotonic
         until = monotonic() + _SLICE_S
-        while arrivals or todo:
+        while landed or arrivals or todo:
             if arrivals:  # what has happened comes before what is to be done next
                 arrivals.popleft()()
+                continue
+            if landed:
+                self._land(landed.popleft())
                 continue
             instruction = todo.popleft()
             perform[type(instruction)](instruction)
             if monotonic() > until:
                 return
 
-    def _publish(self) -> None:
-        history, listener = self.core.history, self._on_event
-        if self._published == len(history):
-            return
-        if listener is None:
-            self._published = len(history)
-        else:
-            while self._published < len(history):
-                event = history[self._published]
-                self._published += 1
-                try:
-                    listener(event)
-                except Exception as error:  # noqa: BLE001 - it must not harm the run, whatever it is
-                    self._listener_failed(event, error)
-        self._tell_followers()
-
-    def _listener_failed(self, event: Event, error: Exception) -> None:
-        self.listener_failures += 1
-        if self.listener_failures == 1:
-            told = "on_event failed at %s; the run goes on, and tells no more of this"
-            log.error(told, event, exc_info=error)
-
-    def _tell_followers(self) -> None:
-        followers, self._followers = self._followers, []
-        for future in followers:
-            if not future.done():
-                future.set_result(None)
-
     # Carrying out
 
     def _start(self, start: Start) -> None:
         i, k = start.node, start.item
         bound = self._bounds[i]
-        if bound.lane is Lane.INLINE:
+        if bound.lane is _INLINE:
             self._call_inline(start, bound)
             return
-        started = self._wall()
-        flight = Flight(self, start, bound.lane, started)
+        flight = Flight(self, i, k, start.attempt, self._wall())
         try:
             arguments = self.data.arguments(i, k)
         except Exception as error:  # noqa: BLE001 - whatever a value's attribute raises
@@ -381,55 +315,57 @@ class Performance:
             return
         self._flights[i, k] = flight
         if self._journal is not None:
-            self._journal.append(Started(self._names[i], self._key(i, k), start.attempt, started))
-        if bound.lane is Lane.THREAD:
-            self._call_in_thread(flight, bound, arguments)
-        else:
+            key = None if k == WHOLE else self._key(i, k)
+            self._journal.append(Started(self._names[i], key, start.attempt, flight.started))
+        if bound.lane is _ASYNC:
             self._call_async(flight, bound, arguments)
-        timeout_s = self._timeout(i)
-        if timeout_s is not None:
+        else:
+            self._call_in_thread(flight, bound, arguments)
+        if self._timeouts and (timeout_s := self._timeouts.get(i)) is not None:
             flight.timer = self._loop.call_later(timeout_s, self._expire, flight)
 
     def _call_inline(self, start: Start, bound: Bound) -> None:
+        """Call a plain function here and now: no task, no flight, unless something is amiss."""
         i, k = start.node, start.item
         self._inline = start
+        if not self._voice_is_mine:
+            CURRENT.set(self)
+            self._voice_is_mine = True
         started = self._wall()
         try:
             arguments = self.data.arguments(i, k)
         except Exception as error:  # noqa: BLE001 - as in _start
-            self._fail(Flight(self, start, Lane.INLINE, started), error, permanent=True)
+            self._fail(Flight(self, i, k, start.attempt, started), error, permanent=True)
             return
         try:
-            if bound.positional or bound.variadic:
-                value = call(bound, arguments)
-            else:
-                value = bound.call(**arguments)
+            value = call(bound, arguments) if bound.by_position else bound.call(**arguments)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - sys.exit in a node ends the node
-            self._fail(Flight(self, start, Lane.INLINE, started), error)
+            self._fail(Flight(self, i, k, start.attempt, started), error)
             return
         if self._journal is None and k == WHOLE and type(value) not in _SPECIAL:
             self.data.values[i] = value
             fact = Completed(self._names[i], None, start.attempt, started, self._wall())
             self._todo.extend(self.core.handle(fact))
-            return
-        self._settle(Flight(self, start, Lane.INLINE, started), value)
+        else:
+            self._settle(Flight(self, i, k, start.attempt, started), value)
 
     def _call_async(self, flight: Flight, bound: Bound, arguments: dict[str, Any]) -> None:
         if bound.runner is not None:
-            work = _contained(bound.call, (self._node_call(flight, arguments),), {})
+            work = contained(bound.call, (self._node_call(flight, arguments),), {})
+        elif bound.by_position:
+            work = contained(bound.call, *passed(bound, arguments))
         else:
-            work = _contained(bound.call, *passed(bound, arguments))
-        CURRENT.set(flight)  # what the task's context is copied from
+            work = contained(bound.call, (), arguments)
+        CURRENT.set(flight)  # the task's context is a copy of this one
+        self._voice_is_mine = False
         flight.task = task = self._loop.create_task(work)
-        CURRENT.set(self)
         task.add_done_callback(flight)
 
     def _call_in_thread(self, flight: Flight, bound: Bound, arguments: dict[str, Any]) -> None:
-        CURRENT.set(flight)
         context = contextvars.copy_context()
-        CURRENT.set(self)
+        context.run(CURRENT.set, flight)
 
         def work() -> None:
             try:
@@ -454,15 +390,16 @@ class Performance:
             flight.context(),
         )
 
-    def land(self, flight: Flight, task: asyncio.Task[Any]) -> None:
+    def land(self, flight: Flight) -> None:
         """Take in that a flight's task is done."""
-        self._arrivals.append(lambda: self._land(flight, task))
+        self._landed.append(flight)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._drive)
 
-    def _land(self, flight: Flight, task: asyncio.Task[Any]) -> None:
-        if flight.abandoned:
+    def _land(self, flight: Flight) -> None:
+        task = flight.task
+        if flight.abandoned or task is None:
             return
         if task.cancelled():
             self._landed_cancelled(flight)
@@ -581,10 +518,10 @@ class Performance:
         now = self._wall()
         try:
             keys = self.data.expand(i)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as in _start
             if not isinstance(error, NotMappable | ReferenceUnresolved):
                 log.debug("expanding %s", self._names[i], exc_info=error)
-            self._fail(Flight(self, Start(i, WHOLE, 1), Lane.INLINE, now), error, permanent=True)
+            self._fail(Flight(self, i, WHOLE, 1, now), error, permanent=True)
             return
         self.data.set_items(i, keys)
         self._take(Expanded(self._names[i], now, keys))
@@ -660,10 +597,7 @@ class Performance:
 
     def _timed_out(self, flight: Flight, told: str) -> NodeTimedOut:
         name = self.core.name_of((flight.node, flight.item))
-        return NodeTimedOut(node=name, timeout_s=self._timeout(flight.node) or 0.0, stopped=told)
-
-    def _timeout(self, i: int) -> float | None:
-        return self.workflow.nodes[self._names[i]].timeout_s
+        return NodeTimedOut(node=name, timeout_s=self._timeouts[flight.node], stopped=told)
 
     def _finish(self, finish: Finish) -> None:
         state, error = finish.state, None
@@ -710,48 +644,17 @@ class Performance:
         self._flights.clear()
         self._todo.clear()
         self._arrivals.clear()
+        self._landed.clear()
         if self._journal is not None:
             self._journal.close()
         self._release()
-        self._publish()
         self._over_at = self._monotonic()
+        self.telling.end()
         if not self._ended.done():
             self._ended.set_result(None)
-        self._tell_followers()
 
     def _key(self, i: int, k: int) -> str | None:
         return None if k == WHOLE else self.core.fans[i].keys[k]
-
-
-def call(bound: Bound, arguments: dict[str, Any]) -> Any:
-    """Call a function with arguments by name, those that it takes by position in their places."""
-    if not bound.positional and bound.variadic is None:
-        return bound.call(**arguments)
-    positional, named = passed(bound, arguments)
-    return bound.call(*positional, **named)
-
-
-def passed(bound: Bound, arguments: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
-    """Return what is passed by position, and the rest by name."""
-    if not bound.positional and bound.variadic is None:
-        return (), arguments
-    positional = [arguments.pop(name) for name in bound.positional if name in arguments]
-    if bound.variadic is not None:
-        positional += arguments.pop(bound.variadic, ())
-    return positional, arguments
-
-
-async def _contained(
-    function: Callable[..., Any], positional: Sequence[Any], named: dict[str, Any]
-) -> Any:
-    """Await a node; sys.exit in it ends the node and not the loop.
-
-    It is called in here: a task that is cancelled before its first step leaves nothing unawaited.
-    """
-    try:
-        return await function(*positional, **named)
-    except SystemExit as error:
-        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
 
 def _plain(value: Any) -> Any:

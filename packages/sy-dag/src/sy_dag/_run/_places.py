@@ -15,7 +15,17 @@ class Places:
     most urgent. A node that lacks a tag's place is put aside and keeps nobody else waiting.
     """
 
-    __slots__ = ("_aside", "_capacity", "_free", "_heaps", "_lanes", "_limits", "_tags", "_tokens")
+    __slots__ = (
+        "_aside",
+        "_capacity",
+        "_free",
+        "_heaps",
+        "_lanes",
+        "_limits",
+        "_queues",
+        "_tags",
+        "_tokens",
+    )
 
     def __init__(
         self, plan: Plan, capacity: Mapping[Lane, int], limits: Mapping[str, int] | None = None
@@ -34,6 +44,7 @@ class Places:
         """Nobody waits, and nobody runs."""
         self._free = list(self._capacity)
         self._heaps: list[list[int]] = [[] for _ in self._capacity]
+        self._queues = tuple(enumerate(self._heaps))
         self._tokens = dict(self._limits)
         self._aside: dict[str, list[int]] = {tag: [] for tag in self._limits}
 
@@ -43,18 +54,21 @@ class Places:
 
     def take(self) -> int:
         """Return the most urgent node that has a place, and take it; -1 if there is none."""
-        for lane, heap in enumerate(self._heaps):
-            while heap and self._free[lane]:
+        free, tags = self._free, self._tags
+        for lane, heap in self._queues:
+            while heap and free[lane]:
                 i = heappop(heap)
-                if i in self._tags and not self._take_tags(i):
+                if tags and i in tags and not self._take_tags(i):
                     continue
-                self._free[lane] -= 1
+                free[lane] -= 1
                 return i
         return -1
 
     def leave(self, i: int) -> None:
         """Node *i*, or an item of it, has ended: its place is free."""
         self._free[self._lanes[i]] += 1
+        if not self._tags:
+            return
         for tag in self._tags.get(i, ()):
             self._tokens[tag] += 1
             if self._aside[tag]:

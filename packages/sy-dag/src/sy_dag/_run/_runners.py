@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -103,6 +104,12 @@ class Bound:
     positional: tuple[str, ...] = ()
     variadic: str | None = None
 
+    by_position: bool = attrs.field(init=False)
+
+    @by_position.default
+    def _by_position(self) -> bool:
+        return bool(self.positional) or self.variadic is not None
+
 
 class Registry:
     """Says what the names in melodies mean: what was given first, then the entry points."""
@@ -112,6 +119,7 @@ class Registry:
         self._installed: dict[str, Any] | None = None
         self._bound: dict[tuple[int, str], Bound] = {}
         self._fingerprints: dict[int, tuple[Any, str]] = {}
+        self._taken: dict[int, tuple[Any, Takes | None]] = {}  # holds the runner: ids stay its own
 
     def find(self, node: Node) -> Runner:
         """Return what *node* runs; raise ``LookupError`` with what to do."""
@@ -156,17 +164,26 @@ class Registry:
             return [Problem("dag.unknown_runner", text, str(error), (node.name,), where)]
         except RunnerUnavailable as error:
             return [Problem("dag.unknown_runner", str(error), "", (node.name,), place(here))]
-        arguments = {**node.arguments, **dict.fromkeys(node.map, Ref(node.name))}
-        complaints: Sequence[str] = ()
-        if isinstance(runner, NodeRunner):
+        takes = self._takes(runner)
+        if takes is None:
             check = getattr(runner, "check", None)
-            complaints = check(arguments) if check is not None else ()
+            complaints = check(_given(node)) if check is not None else ()
+        elif not takes.fits(node):
+            complaints = takes.problems(_given(node), node.where)
         else:
-            complaints = signature_problems(runner, arguments, node.where)
+            return []
         return [
             Problem("dag.argument", text, "", (node.name,), place((*here, *_argument(text, node))))
             for text in complaints
         ]
+
+    def _takes(self, runner: Runner) -> Takes | None:
+        """Return what a function takes, looked up once; None for a ``NodeRunner``."""
+        known = self._taken.get(id(runner))
+        if known is None:
+            takes = None if isinstance(runner, NodeRunner) else Takes.of(runner)
+            known = self._taken[id(runner)] = (runner, takes)
+        return known[1]
 
     def _installed_operator(self, node: Node) -> Any:
         if node.kind == "operator" and node.runner in self._entry_points():
@@ -208,31 +225,54 @@ def is_async(function: Any) -> bool:
     )
 
 
-def signature_problems(
-    function: Callable[..., Any], arguments: Mapping[str, Any], where: str
-) -> Sequence[str]:
-    """Return which arguments *function* lacks or does not know."""
-    if where == "thread" and is_async(function):
-        return ["a coroutine function runs on the loop and cannot run in a thread"]
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return []
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    named = {n: p for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
-    unknown = [
-        f"argument {name!r} is unknown; {nearest(name, named)}"
-        for name in arguments
-        if name not in named and not takes_any
-    ]
-    missing = [
-        f"argument {name!r} is missing"
-        for name, parameter in named.items()
-        if parameter.default is parameter.empty
-        and parameter.kind is not parameter.VAR_POSITIONAL
-        and name not in arguments
-    ]
-    return unknown + missing
+@attrs.frozen(eq=False)
+class Takes:
+    """Which arguments a function takes, looked up once."""
+
+    names: frozenset[str]
+    required: frozenset[str]
+    anything: bool
+    is_async: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> Takes:
+        """Return what *function* takes; some built-ins do not say, and take anything."""
+        try:
+            parameters = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            return cls(frozenset(), frozenset(), anything=True, is_async=False)
+        kinds = {p.name: p.kind for p in parameters}
+        return cls(
+            frozenset(n for n, kind in kinds.items() if kind is not inspect.Parameter.VAR_KEYWORD),
+            frozenset(
+                p.name
+                for p in parameters
+                if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+            ),
+            inspect.Parameter.VAR_KEYWORD in kinds.values(),
+            is_async(function),
+        )
+
+    def fits(self, node: Node) -> bool:
+        """Tell whether there is nothing to complain of."""
+        given: AbstractSet[str] = node.arguments.keys()
+        if node.map:
+            given = given | node.map.keys()
+        known = self.anything or given <= self.names
+        return known and self.required <= given and not (self.is_async and node.where == "thread")
+
+    def problems(self, arguments: Mapping[str, Any], where: str) -> Sequence[str]:
+        """Return in words what does not fit."""
+        found = []
+        if where == "thread" and self.is_async:
+            found.append("a coroutine function runs on the loop and cannot run in a thread")
+        found += [
+            f"argument {name!r} is unknown; {nearest(name, self.names)}"
+            for name in arguments
+            if name not in self.names and not self.anything
+        ]
+        missing = sorted(self.required - arguments.keys())
+        return found + [f"argument {name!r} is missing" for name in missing]
 
 
 def import_task(node: Node) -> Callable[..., Any]:
@@ -280,6 +320,10 @@ def _canonical(value: Any) -> str:
     if isinstance(value, frozenset):  # its order is the process's own
         return f"{{{','.join(sorted(map(_canonical, value)))}}}"
     return f"{type(value).__name__}:{value!r}"
+
+
+def _given(node: Node) -> dict[str, Any]:
+    return {**node.arguments, **dict.fromkeys(node.map, Ref(node.name))}
 
 
 def _argument(text: str, node: Node) -> tuple[str, ...]:
