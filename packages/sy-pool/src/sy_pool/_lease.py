@@ -53,7 +53,7 @@ class Claim(ABC):
             return self._outcome()
         raise LeaseTimeout(name=self.name, waited_s=waited_s, obstacle=obstacle)
 
-    def _refuse_reuse(self) -> None:
+    def _use(self) -> None:
         if self._used:
             raise LeaseMisused(name=self.name, reason="was used already")
         self._used = True
@@ -74,9 +74,7 @@ class Lease(Claim):
     __slots__ = ("_future",)
 
     async def __aenter__(self) -> Any:
-        if self._used:
-            self._refuse_reuse()
-        self._used = True
+        self._use()
         if self._pool.acquire(self, self._entry):
             return self._entry.value
         return await self._wait()
@@ -113,7 +111,7 @@ class BlockingLease(Claim):
     __slots__ = ("_event",)
 
     def __enter__(self) -> Any:
-        self._refuse_reuse()
+        self._use()
         if self._pool.acquire(self, self._entry):
             return self._entry.value
         if self._pool.is_loop_thread():

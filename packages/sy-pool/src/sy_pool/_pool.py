@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self, cast
 
-from sy_commons import Clock, Conflict, SymphonyError, SystemClock, format_size
+from sy_commons import Clock, Conflict, SymphonyError, format_size
 from sy_pool._budget import Budget
 from sy_pool._errors import (
     DrainIncomplete,
@@ -81,7 +82,7 @@ class ModelPool:
         drain_timeout_s: float = 30.0,
     ) -> None:
         self.budget = budget
-        self.now_s = (clock or SystemClock()).monotonic
+        self.now_s = time.monotonic if clock is None else clock.monotonic
         self._drain_timeout_s = drain_timeout_s
         self._entries: dict[str, Entry] = {}
         # Guards the scheduler, the entries' values, and the three fields below it.
@@ -217,10 +218,11 @@ class ModelPool:
 
     def release(self, claim: Claim, entry: Entry) -> None:
         """Let go of the model. A lease's own."""
-        slot = entry.slot
+        slot, now_s = entry.slot, self.now_s()
         with self._guard:
-            effects = self._core.release(slot, claim, now_s=self.now_s())
-            sooner = slot.keep_for_s is not None and slot.expires_at_s < self._timer_at_s
+            effects = self._core.release(slot, claim, now_s=now_s)
+            keep_s = slot.keep_for_s
+            sooner = keep_s is not None and now_s + keep_s < self._timer_at_s and slot.idle
         if effects:
             self._carry_out(effects)
         if sooner:

@@ -338,7 +338,7 @@ class Scheduler:
         if self.draining:
             return [self._cool(slot, "the pool drains", now_s)]
         if slot.keep_for_s == 0:
-            return [self._cool(slot, "not kept", now_s), *self._plan(now_s)]
+            return [self._cool(slot, "not kept", now_s)]
         return self._plan(now_s)
 
     def _finish(self) -> list[Effect]:
