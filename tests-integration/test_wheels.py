@@ -115,7 +115,8 @@ def test_a_wheel_alone_passes_its_own_tests(
         PATH=f"{env.python.parent}:/usr/local/bin:/usr/bin:/bin",
         HOME=str(tmp_path / "home"),
         CI="true",  # hypothesis: no deadline, and the same examples every time
-        **{k: v for k, v in os.environ.items() if k in ("SYMPHONY_FULL", "SYMPHONY_REQUIRE")},
+        # Its proofs stay sampled: what is tried here is the wheel; the checkout proves the counts.
+        SYMPHONY_REQUIRE=os.environ.get("SYMPHONY_REQUIRE", ""),
     )
     assert re.search(r"\b[1-9]\d* passed", said.splitlines()[-1]), said
 
