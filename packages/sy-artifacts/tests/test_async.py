@@ -207,8 +207,10 @@ async def test_puts_cancelled_at_any_moment_have_happened_or_not(path: Path) -> 
 
 async def test_close_makes_durable_what_was_put_and_then_refuses(path: Path, gate: Gate) -> None:
     store = await AsyncArtifactStore.open(path)
-    puts = [asyncio.ensure_future(store.put(b"%d" % n, name=f"n/{n}")) for n in range(5)]
+    first = asyncio.ensure_future(store.put(b"first"))
     await asyncio.to_thread(gate.reached.wait)
+    puts = [asyncio.ensure_future(store.put(b"%d" % n, name=f"n/{n}")) for n in range(5)]
+    await asyncio.sleep(0)
     closing = asyncio.ensure_future(store.aclose())
     await asyncio.sleep(0)
     with pytest.raises(StoreClosed):
@@ -216,6 +218,7 @@ async def test_close_makes_durable_what_was_put_and_then_refuses(path: Path, gat
     gate.open.set()
     await closing
     await store.aclose()
+    await first
     assert [a.ref for a in await asyncio.gather(*puts)] == [f"n/{n}@1" for n in range(5)]
     for use in (store.get("n/1"), store.list(), store.__aenter__()):
         with pytest.raises(StoreClosed):

@@ -165,6 +165,18 @@ def test_a_place_where_no_file_can_be_is_told(tmp_path: Path, name: str) -> None
         open_at(tmp_path / name)
 
 
+def test_an_opening_waits_for_one_who_makes_the_database_at_the_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite does not wait by itself when it is to switch to the write-ahead log."""
+    other = apsw.Connection(str(path))
+    other.execute(f"PRAGMA application_id = {ID}; CREATE TABLE u (x); BEGIN IMMEDIATE")
+    monkeypatch.setattr(_database.time, "sleep", lambda seconds: other.execute("ROLLBACK"))
+    with open_at(path) as database:
+        assert database.stats().version == 1
+    other.close()
+
+
 # -- transactions
 
 
