@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sy_commons import SerializationError
 from sy_ipc import Bus, Disconnected
 from sy_ipc._io import inproc
-from sy_ipc._link import ACK, CREDIT, HELLO, SUBSCRIBE, UNSUBSCRIBE
+from sy_ipc._link import ACK, CREDIT, HELLO, PUBLISH_WINDOW, SUBSCRIBE, UNSUBSCRIBE
 from sy_ipc._wire.envelope import Envelope, Kind
 
 
@@ -168,6 +168,18 @@ async def test_a_hub_that_sends_more_than_there_was_room_for_ends_that_stream_al
     listener[0].close()
 
 
+async def test_a_guest_that_floods_is_disconnected_and_what_it_sent_till_then_is_kept(
+    hub: Bus, peer: Peer
+) -> None:
+    async with hub.subscribe("a", int, maxsize=1) as events:
+        for number in range(1000):
+            peer.send(Kind.PUBLISH, 0, "a", number)
+        assert hub.stats().connections == 0
+        kept = events.stats().parked
+        assert kept == PUBLISH_WINDOW - 1
+        assert [await anext(events) for _ in range(kept)] == list(range(kept))
+
+
 subjects = st.sampled_from(
     ["ping", "a", "a..b", "", "$BUS.x", HELLO, SUBSCRIBE, UNSUBSCRIBE, CREDIT, ACK]
 )
@@ -182,7 +194,7 @@ values = st.one_of(
             "count": st.integers(-2, 300),
             "pattern": st.sampled_from(["a", ">", "a.*", "", "$x"]),
             "credit": st.none() | st.integers(-1, 3),
-            "name": st.text(max_size=3) | st.integers(),
+            "name": st.text(max_size=3) | st.integers(-9, 9),
             "offers": st.lists(st.sampled_from(["mine", "ping", "", ">"]), max_size=2),
             "v": st.integers(0, 2),
             "text": st.text(max_size=3),

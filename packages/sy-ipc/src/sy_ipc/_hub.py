@@ -106,18 +106,11 @@ class Hub(Exchange):
         """Fan out an event of a guest's, and tell it when everybody had room."""
         if envelope.subject.startswith(RESERVED):
             self._heed(link, envelope)
-            return None
-        try:
-            check_subject(envelope.subject)
-        except SymphonyError:
-            self.refused += 1
-            return link.acknowledge()
-        self.published += 1
-        ticket = self._fan_out(envelope)
-        if ticket is None:
-            return link.acknowledge()
-        ticket.done = link.acknowledge
-        return ticket.release()
+        elif link.admit():
+            self._place(link, envelope)
+        else:
+            reason = "it sent more events than there was room for"
+            self.dismiss(link, Disconnected(peer=link.peer, reason=reason))
 
     def control(self, link: Link, subject: str, payload: msgspec.Raw) -> Any:
         """Greet a guest, or let it subscribe."""
@@ -160,6 +153,21 @@ class Hub(Exchange):
                 ticket = ticket or Ticket()
                 outlet.park(event, ticket)
         return ticket
+
+    def _place(self, link: Link, event: Envelope) -> None:
+        try:
+            check_subject(event.subject)
+        except SymphonyError:
+            self.refused += 1
+            link.acknowledge()
+            return
+        self.published += 1
+        ticket = self._fan_out(event)
+        if ticket is None:
+            link.acknowledge()
+        else:
+            ticket.done = link.acknowledge
+            ticket.release()
 
     def _greet(self, link: Link, hello: Hello) -> Welcome:
         guest = self._guests[link]

@@ -71,7 +71,17 @@ class Host(Protocol):
 class Link:
     """A connection as its own bus sees it. Belongs to the event loop of that bus."""
 
-    __slots__ = ("_host", "_timer", "_unacked", "error", "gate", "peer", "session", "transport")
+    __slots__ = (
+        "_host",
+        "_owed",
+        "_timer",
+        "_unacked",
+        "error",
+        "gate",
+        "peer",
+        "session",
+        "transport",
+    )
 
     def __init__(self, host: Host, transport: Transport, peer: str) -> None:
         self._host = host
@@ -80,7 +90,8 @@ class Link:
         self.session: Session[Reply, Job] = Session(host.outcomes)
         self.gate: Gate[Envelope] = Gate(PUBLISH_WINDOW, transport.send)
         self.error: SymphonyError | None = None
-        self._unacked = 0
+        self._owed = 0  # events of theirs that they have not been told we placed
+        self._unacked = 0  # those of them that we did place
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -155,11 +166,17 @@ class Link:
         self.gate.close()
         self.transport.close()
 
+    def admit(self) -> bool:
+        """Count an event of theirs; False when they were to wait with it."""
+        self._owed += 1
+        return self._owed <= PUBLISH_WINDOW
+
     def acknowledge(self) -> None:
         """Count an event of theirs as placed, and tell them now and then."""
         self._unacked += 1
         if self._unacked >= _ACK_EVERY and self.error is None:
             count, self._unacked = self._unacked, 0
+            self._owed -= count
             self.tell(ACK, self._host.codec.encode(count))
 
     def grant(self, count: int) -> None:
