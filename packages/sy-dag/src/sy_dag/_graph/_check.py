@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sy_dag._errors import Problem, nearest
+from sy_dag._graph import _order
 from sy_dag._graph._inputs import TYPES
 from sy_dag._graph._node import Input, Node, node_problems
 from sy_dag._graph._ref import INPUTS, NAME, RESERVED, SECRET, Ref, refs_in
@@ -115,6 +116,19 @@ def _input_ref_problems(
         yield Problem("dag.unknown_input", text, mend, nodes, place)
 
 
+def _comes_back(workflow: Workflow, name: str, fallback: str) -> bool:
+    """Tell whether *fallback*, or what it waits for or falls back to, is *name* again."""
+    seen, waiting = set[str](), [fallback]
+    while waiting:
+        node = workflow.nodes.get(waiting.pop())
+        if node is None or node.name in seen:
+            continue
+        seen.add(node.name)
+        waiting += [*_order.needs(node), *node.after]
+        waiting += [node.on_error.fallback] if node.on_error.fallback else []
+    return name in seen
+
+
 def _fallback_problems(workflow: Workflow, node: Node, here: _Place) -> Iterator[Problem]:
     fallback = node.on_error.fallback
     where = (*here, "on_error", "fallback")
@@ -126,6 +140,14 @@ def _fallback_problems(workflow: Workflow, node: Node, here: _Place) -> Iterator
             "it is its own fallback",
             "name another node",
             (node.name,),
+            workflow.place(where),
+        )
+    elif fallback is not None and _comes_back(workflow, node.name, fallback):
+        yield Problem(
+            "dag.fallback",
+            f"its fallback {fallback!r} needs it, or falls back to it",
+            "let the fallback use what this node uses",
+            (node.name, fallback),
             workflow.place(where),
         )
     if node.only_fallback and not any(
