@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-Done = Callable[[Any, BaseException | None], None]
-"""Gets the result, or the error; called once, in whatever thread that happens."""
+Done = Callable[[list[Any], BaseException | None], None]
+"""Gets the result, alone in a list, or the error; called once, in whatever thread that happens.
+
+It takes the result out of the list, so that no frame of ours keeps a model from going.
+"""
 
 
 class Loaders:
@@ -38,7 +41,7 @@ class Loaders:
         try:
             thread.start()
         except RuntimeError as error:  # the machine gives no more threads
-            done(None, error)
+            done([], error)
 
     async def cancel(self, *, grace_s: float) -> None:
         """Cancel the coroutines that still run, and give them a moment to end."""
@@ -49,21 +52,21 @@ class Loaders:
 
     def _in_thread(self, function: Callable[..., Any], arguments: list[Any], done: Done) -> None:
         try:
-            result = function(*_taken(arguments))
+            outcome = [function(*_taken(arguments))]
         except BaseException as error:  # noqa: BLE001 - whoever waits is told, whatever it was
-            done(None, error)
+            done([], error)
             return
-        if inspect.iscoroutine(result):
-            self._start_coroutine(result, done)
+        if inspect.iscoroutine(outcome[0]):
+            self._start_coroutine(outcome.pop(), done)
         else:
-            done(result, None)
+            done(outcome, None)
 
     def _start_coroutine(self, call: Coroutine[Any, Any, Any], done: Done) -> None:
         try:
             self._loop.call_soon_threadsafe(self._create_task, call, done)
         except RuntimeError as error:  # the loop is closed
             call.close()
-            done(None, error)
+            done([], error)
 
     def _create_task(self, call: Coroutine[Any, Any, Any], done: Done) -> None:
         task = self._loop.create_task(_report(call, done))
@@ -76,14 +79,14 @@ class Loaders:
 
 async def _report(call: Coroutine[Any, Any, Any], done: Done) -> None:
     try:
-        result = await call
+        outcome = [await call]
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - those who wait are told
-        done(None, error)
+        done([], error)
     except BaseException as error:
-        done(None, error)
+        done([], error)
         raise
     else:
-        done(result, None)
+        done(outcome, None)
 
 
 async def _call(function: Callable[..., Any], arguments: list[Any]) -> Any:

@@ -280,10 +280,10 @@ class ModelPool:
             return self._core.abandon(entry.slot, claim, now_s=self.now_s())
 
     def _start_load(self, entry: Entry) -> None:
-        def done(value: Any, error: BaseException | None) -> None:
+        def done(outcome: list[Any], error: BaseException | None) -> None:
             with self._guard:
                 if error is None:
-                    entry.value = value
+                    entry.value = outcome.pop()
                     effects = self._core.loaded(entry.slot, now_s=self.now_s())
                 else:
                     effects = self._core.load_failed(entry.slot, error, now_s=self.now_s())
@@ -303,7 +303,7 @@ class ModelPool:
             arguments.clear()  # the last reference goes here, outside the lock
             return self._unloaded(entry, None)
 
-        def done(_: Any, error: BaseException | None) -> None:
+        def done(_: list[Any], error: BaseException | None) -> None:
             self._carry_out(self._unloaded(entry, error))
 
         self._loaders.start(f"unload {entry.model.name}", unload, arguments, done)
