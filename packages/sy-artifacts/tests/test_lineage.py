@@ -138,11 +138,11 @@ def test_a_chain_deeper_than_the_interpreters_stack_is_walked_and_drawn(
 ) -> None:
     with store.batch():
         previous: list[str] = []
-        for number in range(1500):
+        for number in range(1_050):
             previous = [store.put(b"%d" % number, derived_from=previous).digest]
     lineage = store.lineage(previous[0])
-    assert len(lineage.ancestors) == 1499
-    assert len(lineage.tree().splitlines()) == 1500
+    assert len(lineage.ancestors) == 1_049
+    assert len(lineage.tree().splitlines()) == 1_050
 
 
 graphs = st.integers(1, 12).flatmap(

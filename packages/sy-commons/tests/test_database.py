@@ -101,6 +101,14 @@ def test_every_connection_is_safe_against_power_loss_and_plans_once(path: Path) 
         assert connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
 
 
+def test_a_new_file_gets_the_page_size_and_an_old_one_keeps_its_own(path: Path) -> None:
+    for page_size_bytes in (16384, 4096):
+        with Database.open(
+            path, application_id=ID, migrations=SCHEMA, page_size_bytes=page_size_bytes
+        ) as database:
+            assert database.execute("PRAGMA page_size") == [(16384,)]
+
+
 def test_migrations_run_once_in_order_and_later_ones_follow(path: Path) -> None:
     def fill(database: Database) -> None:
         database.execute("INSERT INTO a VALUES (1)")

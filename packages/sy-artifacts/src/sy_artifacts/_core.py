@@ -46,6 +46,7 @@ class Core:
                 application_id=index.APPLICATION_ID,
                 migrations=index.MIGRATIONS,
                 busy_timeout_s=busy_timeout_s,
+                page_size_bytes=index.PAGE_SIZE_BYTES,
             )
         except DatabaseFull as error:
             raise StoreFull(path=str(folder), reason=error.reason) from error

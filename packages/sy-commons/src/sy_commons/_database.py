@@ -109,8 +109,11 @@ class Database:
     [('Emma',)]
     """
 
-    def __init__(self, path: Path | None, *, busy_timeout_s: float) -> None:
+    def __init__(
+        self, path: Path | None, *, busy_timeout_s: float = 30.0, page_size_bytes: int = 4096
+    ) -> None:
         self._path = path
+        self._page_size_bytes = page_size_bytes
         self._busy_timeout_s = busy_timeout_s
         self._pid = os.getpid()
         self._idle: list[apsw.Connection] = []
@@ -130,18 +133,20 @@ class Database:
         application_id: int,
         migrations: Sequence[Migration],
         busy_timeout_s: float = 30.0,
+        page_size_bytes: int = 4096,
     ) -> Self:
         """Return the database at *path*, created if it is not there, brought up to date.
 
         *migrations* are SQL scripts, or functions of the database, in order; the file remembers
         how many it has had (``user_version``) and gets the rest in one transaction. Its folder
-        must exist. Raises :class:`NetworkFilesystem`, :class:`DatabaseForeign` for a file with
+        must exist. A new file gets pages of *page_size_bytes*: larger ones suit values of many
+        kilobytes. Raises :class:`NetworkFilesystem`, :class:`DatabaseForeign` for a file with
         another *application_id* or that is no database, :class:`DatabaseNewer`, and every
         :class:`DatabaseError`; a refused file is left as it was.
         """
         where = Path(path).resolve()
         _refuse_network(where)
-        database = cls(where, busy_timeout_s=busy_timeout_s)
+        database = cls(where, busy_timeout_s=busy_timeout_s, page_size_bytes=page_size_bytes)
         _refuse_forked(where)
         created = not where.exists()
         try:
@@ -157,7 +162,7 @@ class Database:
     @classmethod
     def memory(cls, *, migrations: Sequence[Migration] = ()) -> Self:
         """Return a database that lives in memory alone, with the same behaviour, for tests."""
-        database = cls(None, busy_timeout_s=30.0)
+        database = cls(None)
         database._shared = database._connect()
         database._migrate(database._shared, 0, migrations)
         return database
@@ -308,6 +313,7 @@ class Database:
             raise self._translate(error) from error
         try:
             connection.set_busy_timeout(int(self._busy_timeout_s * 1000))
+            connection.execute(f"PRAGMA page_size = {self._page_size_bytes:d}")
             _configure(connection)
         except apsw.NotADBError as error:
             connection.close()
