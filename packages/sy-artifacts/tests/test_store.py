@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,19 +245,19 @@ def _alike() -> tuple[bytes, bytes]:
     ],
 )
 def test_a_put_that_does_not_fit_is_refused_and_leaves_nothing(
-    store: ArtifactStore, said: dict[str, object], error: type[Exception]
+    store: ArtifactStore, said: dict[str, Any], error: type[Exception]
 ) -> None:
     for data in (b"x", os.urandom(100_000)):
         with pytest.raises(error):
-            store.put(data, **said)  # type: ignore[arg-type]
+            store.put(data, **said)
     assert store.stats().blobs == 0
     assert store.sweep() == 0
 
 
 @pytest.mark.parametrize("data", ["text", None, 7, Path("/nowhere/at/all"), Path("/")])
-def test_what_is_not_bytes_is_refused(store: ArtifactStore, data: object) -> None:
+def test_what_is_not_bytes_is_refused(store: ArtifactStore, data: Any) -> None:
     with pytest.raises(InvalidPut):
-        store.put(data)  # type: ignore[arg-type]
+        store.put(data)
 
 
 # -- batches

@@ -14,6 +14,11 @@ class Artifact:
 
     Without a name it is known by its digest, and ``version`` is None too. Asked for by digest
     it stands for all that have these bytes: the newest name, everybody's tags and metadata.
+
+    >>> from sy_artifacts import ArtifactStore
+    >>> artifact = ArtifactStore.memory().put(b"# Brief", name="brief.md", tags={"draft"})
+    >>> artifact.ref, artifact.size_bytes, artifact.content_type, sorted(artifact.tags)
+    ('brief.md@1', 7, 'text/markdown', ['draft'])
     """
 
     digest: str
@@ -48,7 +53,16 @@ class Artifact:
 
 @attrs.frozen
 class StoreStats:
-    """How much a store holds, and what deduplication saves."""
+    """How much a store holds, and what deduplication saves.
+
+    >>> from sy_artifacts import ArtifactStore
+    >>> store = ArtifactStore.memory()
+    >>> for name in ("a", "b", "c"):
+    ...     _ = store.put(b"the same", name=name)
+    >>> stats = store.stats()
+    >>> stats.versions, stats.blobs, stats.stored_bytes, stats.dedup_ratio
+    (3, 1, 8, 3.0)
+    """
 
     path: str
     names: int
@@ -70,7 +84,11 @@ class StoreStats:
 
 @attrs.frozen
 class Problem:
-    """Something lost or damaged, which of the artifacts it concerns, and how to heal it."""
+    """Something lost or damaged, which of the artifacts it concerns, and how to heal it.
+
+    >>> Problem("sha256:0a1b2c", ("brief.md@1",), "its bytes are missing", "put it again").refs
+    ('brief.md@1',)
+    """
 
     digest: str
     refs: tuple[str, ...]
@@ -84,6 +102,11 @@ class CheckReport:
 
     ``ok`` is false for loss and damage alone: a file that no artifact refers to, left by a
     crash, is neither.
+
+    >>> from sy_artifacts import ArtifactStore
+    >>> report = ArtifactStore.memory().scrub()
+    >>> report.ok, report.problems, report.blobs
+    (True, (), 0)
     """
 
     problems: tuple[Problem, ...]

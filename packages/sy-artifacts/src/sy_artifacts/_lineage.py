@@ -133,6 +133,16 @@ class Lineage:
     Ancestors and descendants are looked up when first asked for, and then stay as they were.
     A source that was given by name and version is that version; one given by digest stands
     for all that have these bytes.
+
+    >>> from sy_artifacts import ArtifactStore
+    >>> store = ArtifactStore.memory()
+    >>> for name, sources in {"a.py": [], "a.json": ["a.py"], "brief.md": ["a.json"]}.items():
+    ...     _ = store.put(f"about {name}".encode(), name=name, derived_from=sources)
+    >>> lineage = store.lineage("brief.md")
+    >>> [artifact.ref for artifact in lineage.ancestors]
+    ['a.json@1', 'a.py@1']
+    >>> [artifact.ref for artifact in lineage.containing("about a.py")]
+    ['a.py@1']
     """
 
     def __init__(

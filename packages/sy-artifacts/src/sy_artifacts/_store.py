@@ -151,7 +151,14 @@ class ArtifactStore:
         return found
 
     def lineage(self, ref: str | Artifact) -> Lineage:
-        """Return what an artifact was derived from, and what was derived from it."""
+        """Return what an artifact was derived from, and what was derived from it.
+
+        >>> store = ArtifactStore.memory()
+        >>> source = store.put(b"one", name="a")
+        >>> _ = store.put(b"two", name="b", derived_from=[source])
+        >>> [artifact.ref for artifact in store.lineage("a").descendants]
+        ['b@1']
+        """
         return Lineage(
             self._core.finder.artifact(ref),
             root=self._core.finder.source(ref),
@@ -185,7 +192,13 @@ class ArtifactStore:
         return Checker(self._core.database, self._core.vault, every_byte=False).run()
 
     def scrub(self) -> CheckReport:
-        """Check, and read every byte and compare it with its SHA-256."""
+        """Check, and read every byte and compare it with its SHA-256.
+
+        >>> store = ArtifactStore.memory()
+        >>> _ = store.put(b"four")
+        >>> store.scrub().read_bytes
+        4
+        """
         return Checker(self._core.database, self._core.vault, every_byte=True).run()
 
     def sweep(self) -> int:
