@@ -123,6 +123,21 @@ def test_a_gate_lets_through_as_many_as_there_is_credit_in_order(grants: list[in
     assert through == list(range(min(10, 1 + sum(grants))))
 
 
+def test_an_item_offered_while_others_are_let_through_stays_behind_them() -> None:
+    through: list[int] = []
+
+    def sink(item: int) -> None:
+        through.append(item)
+        if item == 1 and not gate.offer(4):
+            gate.park(4, Ticket())
+
+    gate: Gate[int] = Gate(0, sink)
+    for item in (1, 2, 3):
+        gate.park(item, Ticket())
+    gate.grant(10)
+    assert through == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("places", [1, 3])
 def test_a_ticket_is_done_once_when_every_place_has_released_it(places: int) -> None:
     done: list[None] = []

@@ -17,7 +17,7 @@ from sy_ipc._core.router import Router
 from sy_ipc._core.session import Outcome
 from sy_ipc._endpoint import Handler, LocalEndpoint
 from sy_ipc._errors import BusClosed, ControlUnknown, HandlerConflict, NoResponder, WrongLoop
-from sy_ipc._link import Job, Link, Loopback, RemoteEndpoint, forget
+from sy_ipc._link import Job, Link, Loopback, RemoteEndpoint
 from sy_ipc._subscription import Consumed, Subscription
 from sy_ipc._wire.codec import Codec
 from sy_ipc._wire.envelope import Envelope
@@ -129,7 +129,6 @@ class Exchange(ABC):
             await future
         except asyncio.CancelledError:
             ticket.withdrawn = True
-            forget(future)
             raise
         finally:
             self._parked.discard(future)

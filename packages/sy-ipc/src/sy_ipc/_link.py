@@ -121,7 +121,6 @@ class Link:
             )
             return await future
         except asyncio.CancelledError:
-            forget(future)
             if self.session.settle(number, Outcome.CANCELLED) is not None:
                 self.transport.send(Envelope(Kind.CANCEL, number))
             raise
@@ -276,12 +275,6 @@ class Link:
                 asked.slot.set_exception(error)
         if due is not None:
             self._look_at(due)
-
-
-def forget(future: asyncio.Future[Any]) -> None:
-    """Look at what came of *future*, if anything, so that asyncio does not report it unseen."""
-    if future.done() and not future.cancelled():
-        future.exception()
 
 
 class RemoteEndpoint:

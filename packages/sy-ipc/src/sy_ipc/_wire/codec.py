@@ -82,7 +82,7 @@ class Codec:
         except Exception as exc:  # validators and hooks of the user's types may raise anything
             raise PayloadMismatch(expected=_name(expected), problem=_tell(exc)) from exc
 
-    def check(self, data: bytes | memoryview) -> None:
+    def check(self, data: bytes) -> None:
         """Raise unless *data* keeps within the limits."""
         if len(data) > self.max_size_bytes:
             raise PayloadTooLarge(size_bytes=len(data), limit_bytes=self.max_size_bytes)
@@ -118,29 +118,29 @@ class Codec:
         return f"Codec(max_size_bytes={self.max_size_bytes}, max_depth={self.max_depth})"
 
 
-def check_depth(data: bytes | memoryview, limit: int) -> None:
-    """Raise :class:`PayloadTooDeep` where msgpack *data* nests more than *limit* containers.
+def check_depth(data: bytes, limit: int, start: int = 0) -> None:
+    """Raise :class:`PayloadTooDeep` where the value at *start* nests more than *limit* deep.
 
     >>> check_depth(bytes([0x91]) * 9 + bytes([0xC0]), 8)
     Traceback (most recent call last):
     sy_ipc._errors.PayloadTooDeep: a message is nested more than 8 levels deep
     """
     # Nothing nests deeper than it has bytes that could open a container: mostly that settles it.
-    if len(data) <= limit or len(bytes(data).translate(None, _OTHERS)) <= limit:
+    if len(data) <= limit or len(data.translate(None, _OTHERS)) <= limit:
         return
-    if measure_depth(data, limit) > limit:
+    if measure_depth(data, limit, start) > limit:
         raise PayloadTooDeep(limit=limit)
 
 
-def measure_depth(data: bytes | memoryview, limit: int) -> int:
-    """Return how deep the first value of msgpack *data* nests, or *limit* + 1 at once beyond it.
+def measure_depth(data: bytes, limit: int, start: int = 0) -> int:
+    """Return how deep the value at *start* nests, or *limit* + 1 at once beyond it.
 
     Reads on where data is torn or malformed as if it ended there: the decoder tells of that.
 
     >>> measure_depth(bytes([0x92, 0x91, 0xC0, 0xC0]), 128)
     2
     """
-    position, end, deepest = 0, len(data), 0
+    position, end, deepest = start, len(data), 0
     open_counts: list[int] = []
     while position < end:
         count, position = _step(data, position)
@@ -158,7 +158,7 @@ def measure_depth(data: bytes | memoryview, limit: int) -> int:
     return deepest
 
 
-def _step(data: bytes | memoryview, position: int) -> tuple[int, int]:
+def _step(data: bytes, position: int) -> tuple[int, int]:
     """Return how many values the value at *position* contains, and where the next one begins."""
     head = data[position]
     position += 1

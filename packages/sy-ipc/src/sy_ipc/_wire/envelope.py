@@ -12,6 +12,7 @@ from sy_ipc._wire.codec import MAX_DEPTH, MAX_PAYLOAD_BYTES, check_depth
 
 VERSION = 1
 MAX_OVERHEAD_BYTES = 64 << 10
+_SMALL_BYTES = 4096
 NOTHING = msgspec.Raw(b"\xc0")
 
 
@@ -42,8 +43,9 @@ class Envelope:
     headers: dict[str, str] | None = None
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Envelope)
+_HEAD = bytes([VERSION])
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Envelope).decode
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -52,10 +54,7 @@ def encode_envelope(envelope: Envelope) -> bytes:
     >>> encode_envelope(Envelope(Kind.CANCEL, 7))[0]
     1
     """
-    frame = bytearray(1)
-    frame[0] = VERSION
-    _encoder.encode_into(envelope, frame, 1)
-    return bytes(frame)
+    return _HEAD + _encode(envelope)
 
 
 def decode_envelope(
@@ -72,10 +71,9 @@ def decode_envelope(
         raise EnvelopeMalformed(problem="it is empty")
     if frame[0] != VERSION:
         raise VersionUnknown(version=frame[0], known=VERSION)
-    body = memoryview(frame)[1:]
-    check_depth(body, max_depth + 1)  # the envelope itself is one level
-    try:
-        return _decoder.decode(body)
+    check_depth(frame, max_depth + 1, 1)  # the envelope itself is one level
+    try:  # copying a small frame is quicker than not copying it
+        return _decode(frame[1:] if len(frame) < _SMALL_BYTES else memoryview(frame)[1:])
     except RecursionError as exc:
         raise PayloadTooDeep(limit=max_depth) from exc
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError) as exc:
