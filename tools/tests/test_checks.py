@@ -90,6 +90,15 @@ def test_benches_may_use_the_bench_group_and_the_house(workspace: Any) -> None:
     assert [line.split(":")[1].strip() for line in found] == ["sy_dag._a"]
 
 
+def test_a_peer_that_is_installed_elsewhere_is_known_by_its_name(workspace: Any) -> None:
+    workspace.package("sy-dag")
+    workspace.write("packages/sy-dag/benches/bench_a.py", "import dask.threaded\nimport hamilton\n")
+    assert len(imports_of(workspace)) == 2
+    assert imports_of(workspace, bench=("dask>=2025.1", "sf-hamilton>=1.88")) == []
+    (found,) = imports_of(workspace, bench=("dask-expr>=1", "hamiltonian>=1"))
+    assert "imports hamilton" in found
+
+
 @pytest.mark.parametrize(
     "code",
     [

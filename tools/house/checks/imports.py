@@ -63,7 +63,7 @@ def _undeclared(
         top = name.split(".")[0]
         if top in own or top in sys.stdlib_module_names:
             continue
-        distributions = [siblings[top]] if top in siblings else distributions_of(top)
+        distributions = [siblings[top]] if top in siblings else distributions_of(top, allowed)
         if allowed.isdisjoint(distributions):
             named = " or ".join(distributions) or f"the distribution that brings {top}"
             yield source.find(
@@ -114,9 +114,19 @@ def _installed() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-def distributions_of(top: str) -> list[str]:
-    """Return the distributions that bring the top-level module *top*, as installed here."""
-    return sorted({canonicalize_name(name) for name in _installed().get(top, [])})
+def distributions_of(top: str, declared: Iterable[str] = ()) -> list[str]:
+    """Return the distributions that bring the top-level module *top*, as installed here.
+
+    A bench's peers are not installed here: such a module is known by a word of the name of one
+    of the *declared*.
+
+    >>> distributions_of("attr"), distributions_of("no_peer", ["attrs", "sf-no-peer"])
+    (['attrs'], ['sf-no-peer'])
+    """
+    if top in _installed():
+        return sorted({canonicalize_name(name) for name in _installed()[top]})
+    word = canonicalize_name(top)
+    return sorted(name for name in declared if f"-{word}-" in f"-{name}-")
 
 
 def _private(source: Source, siblings: Mapping[str, str]) -> Iterator[Finding]:
