@@ -100,7 +100,9 @@ def measure(case: Case, rounds: int) -> dict[str, list[list[float]]]:
         for side in sides.values():
             _sample(case, side, runner)
         for number in range(rounds * PATIENCE):
-            if number >= rounds and (case.rounds is not None or not _noisy(case, taken)):
+            # Looked at only after whole sets of rounds: to stop at the first calm one is to choose.
+            whole_set = number > 0 and number % rounds == 0
+            if whole_set and (case.rounds is not None or not _noisy(case, taken)):
                 break
             for name in list(sides)[:: 1 if number % 2 else -1]:
                 taken[name].append(_sample(case, sides[name], runner))

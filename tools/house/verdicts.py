@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import fmean, median, quantiles
 
 NOISY_SPREAD = 0.30
 PLAIN: dict[str, Callable[[Sequence[float]], float]] = {
@@ -124,16 +124,13 @@ def statistic_of(samples: Sequence[float], statistic: str) -> float:
 def spread_of(values: Sequence[float]) -> float:
     """Return the distance of the quartiles over the median: what half of the rounds stray by.
 
-    >>> spread_of([1.0, 1.0, 1.0, 9.0])
-    0.0
+    >>> spread_of([1.0, 1.0, 1.0, 1.0, 9.0]), spread_of([1.0, 2.0, 3.0])
+    (0.0, 0.5)
     """
     if len(values) < 2:
         return 0.0
-    ordered = sorted(values)
-    quarter = len(ordered) // 4
-    middle = median(ordered)
-    width = ordered[-1 - quarter] - ordered[quarter]
-    return width / middle if middle else 0.0
+    lower, middle, upper = quantiles(values, n=4, method="inclusive")
+    return (upper - lower) / middle if middle else 0.0
 
 
 def _ratio(ours: float, peer: float) -> float:

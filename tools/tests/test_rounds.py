@@ -72,6 +72,14 @@ def test_a_noisy_case_earns_more_rounds() -> None:
     assert (line["word"], line["rounds"]) == ("NOISY", 4 * rounds.PATIENCE)
 
 
+def test_rounds_come_in_whole_sets() -> None:
+    """Five rounds of six would be calm: to stop there is to choose the numbers."""
+    values = iter([0.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0])
+    case = Case(name="calm", ours=lambda: next(values), budgets=[at_most(9)])
+    line = line_of(case, 3)
+    assert (line["word"], line["rounds"]) == ("PASS", 6)
+
+
 def test_a_slow_case_caps_its_rounds_however_noisy() -> None:
     values = iter([0.0, 1.0, 9.0, 1.0])
     case = Case(name="slow", ours=lambda: next(values), budgets=[at_most(5)], rounds=2)
