@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import quote
-
-import attrs
 
 from sy_artifacts._errors import InvalidName, InvalidRef
 
@@ -20,8 +19,7 @@ _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-@attrs.frozen
-class NameRef:
+class NameRef(NamedTuple):
     """A name, and which of its versions: the newest if none is said."""
 
     name: str
@@ -31,8 +29,7 @@ class NameRef:
         return self.name if self.version is None else f"{self.name}@{self.version}"
 
 
-@attrs.frozen
-class DigestRef:
+class DigestRef(NamedTuple):
     """The hexadecimal digits of a digest, all 64 or the first of them."""
 
     digits: str

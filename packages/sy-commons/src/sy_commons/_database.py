@@ -349,7 +349,7 @@ class Database:
             return
         if connection is self._shared:
             self._writer.release()
-        elif connection.in_transaction or len(self._idle) >= _IDLE_CONNECTIONS:
+        elif len(self._idle) >= _IDLE_CONNECTIONS:
             self._discard(connection)
         else:
             self._idle.append(connection)
@@ -381,14 +381,17 @@ class Database:
         finally:
             held.connection, held.depth, held.writes = None, 0, False
             _undo(connection, "ROLLBACK")
-            self._give(connection)
+            if connection.in_transaction and connection is not self._shared:
+                self._discard(connection)  # it cannot even roll back; closing it does
+            else:
+                self._give(connection)
 
     @contextmanager
     def _savepoint(self) -> Iterator[None]:
         held, connection = self._held, self._take()
         if not held.writes:
             raise DatabaseError(path=self._name, reason="a snapshot only reads")
-        connection.execute("SAVEPOINT inner_block")
+        self.execute("SAVEPOINT inner_block")
         held.depth += 1
         try:
             yield
@@ -397,7 +400,7 @@ class Database:
             raise
         finally:
             held.depth -= 1
-        connection.execute("RELEASE inner_block")
+        self.execute("RELEASE inner_block")
 
     # -- opening
 
@@ -528,7 +531,6 @@ def _number(connection: apsw.Connection, sql: str) -> int:
 
 def _undo(connection: apsw.Connection, sql: str) -> None:
     if connection.in_transaction:
-        # A connection that cannot even roll back is thrown away by _give, which rolls back.
         with suppress(apsw.Error):
             connection.execute(sql)
 
