@@ -32,13 +32,18 @@ def main(arguments: list[str]) -> int:
     options = _parse(arguments)
     chatter = sys.stderr if options.json else sys.stdout
     print(_weather(options.rounds), file=chatter)
-    every = [case for file in options.files for case in load(Path(file))]
+    lines: list[dict[str, Any]] = []
+    every: list[Case] = []
+    for file in options.files:
+        try:
+            every += load(Path(file))
+        except Exception:  # noqa: BLE001 - one broken file must not silence the others
+            lines.append(_crashed(Path(file).stem))
     chosen = [case for case in every if options.only in case.name]
-    if not chosen:
+    if not chosen and not lines:
         names = ", ".join(case.name for case in every)
         print(f"no case has {options.only!r} in its name; there are: {names}", file=sys.stderr)
         return 2
-    lines: list[dict[str, Any]] = []
     for case in chosen:
         print(f"  measuring {case.name}", file=sys.stderr, flush=True)
         lines += perform(case, options.rounds)
@@ -80,10 +85,10 @@ def perform(case: Case, rounds: int) -> list[dict[str, Any]]:
         measured = measure(case, min(rounds, case.rounds or rounds))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith(("sy_", "house")):
-            return [_crashed(case)]
+            return [_crashed(case.name)]
         return [_skipped(case, budget) for budget in case.budgets]
     except Exception:  # noqa: BLE001 - one crash must not take the other cases' numbers with it
-        return [_crashed(case)]
+        return [_crashed(case.name)]
     return [
         _line(case, _verdict(case, budget, measured))
         if _present(case, budget)
@@ -175,9 +180,9 @@ def _skipped(case: Case, budget: Budget) -> dict[str, Any]:
     return {"word": "SKIP", "name": case.name, "text": text}
 
 
-def _crashed(case: Case) -> dict[str, Any]:
+def _crashed(name: str) -> dict[str, Any]:
     traceback.print_exc()
-    return {"word": "CRASH", "name": case.name, "text": str(sys.exc_info()[1])}
+    return {"word": "CRASH", "name": name, "text": str(sys.exc_info()[1])}
 
 
 def show(lines: list[dict[str, Any]]) -> None:

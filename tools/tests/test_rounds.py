@@ -180,6 +180,16 @@ def test_the_last_lines_are_one_for_each_budget(
     assert [line.split()[:2] for line in lines] == [["PASS", "first"], ["FAIL", "second"]]
 
 
+def test_a_broken_file_is_a_crash_and_the_others_are_measured(
+    bench: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "sy-x" / "benches" / "bench_broken.py"
+    broken.write_text("1 / 0")
+    assert rounds.main(["--rounds", "1", str(broken), bench]) == 1
+    lines = capsys.readouterr().out.splitlines()[-3:]
+    assert [line.split()[0] for line in lines] == ["CRASH", "PASS", "FAIL"]
+
+
 def test_json_is_all_that_is_printed_and_only_chooses(
     bench: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
