@@ -15,7 +15,7 @@ from sy_artifacts._errors import InvalidPut
 from sy_artifacts._puts import Data
 from sy_artifacts._store import ArtifactStore
 from sy_commons import StorageError, format_size
-from sy_commons.cli import Command, add_common_options, command_line, home, run_program
+from sy_commons.cli import Command, command_group, command_line, home, run_program
 
 DAMAGED = 1
 
@@ -23,15 +23,6 @@ DAMAGED = 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``sy-artifacts`` with *arguments* (default: the process's) and return its status."""
     return run_program("sy-artifacts", COMMANDS, arguments)
-
-
-def _configure(parser: argparse.ArgumentParser) -> None:
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for word, command in COMMANDS.items():
-        sub = subparsers.add_parser(word, help=command.help, description=command.help)
-        sub.set_defaults(run=command.run)
-        add_common_options(sub)
-        command.configure(sub)
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
@@ -241,6 +232,6 @@ COMMANDS = {
     "put": Command("Store a file.", _add_put, _put),
     "stats": Command("Say how much a store holds.", _add_store, _stats),
 }
-COMMAND = Command(
-    "Look into an artifact store, take things out of it, put things in.", _configure, lambda _: 2
+COMMAND = command_group(
+    "Look into an artifact store, take things out of it, put things in.", COMMANDS
 )

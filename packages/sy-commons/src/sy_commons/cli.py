@@ -162,6 +162,31 @@ def _unknown(name: str, word: str, commands: Mapping[str, Command]) -> str:
     return f"{told}\n  hint: {name} --help lists what there is"
 
 
+def command_group(text: str, commands: Mapping[str, Command]) -> Command:
+    """Return the command that is made of *commands*: ``sy artifacts ls`` is one of a group.
+
+    >>> hello = Command("Say hello.", lambda parser: None, lambda options: print("hello"))
+    >>> say = command_group("Say things.", {"hello": hello})
+    >>> run_program("demo", {"say": say}, ["say", "hello"])
+    hello
+    0
+    """
+
+    def configure(parser: argparse.ArgumentParser) -> None:
+        subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+        for word, command in commands.items():
+            sub = subparsers.add_parser(word, help=command.help, description=command.help)
+            sub.set_defaults(run=command.run)
+            add_common_options(sub)
+            command.configure(sub)
+
+    def run(options: argparse.Namespace) -> int | None:
+        chosen: Callable[[argparse.Namespace], int | None] = options.run
+        return chosen(options)
+
+    return Command(text, configure, run)
+
+
 def command_line() -> str:
     """Return how the user called ``sy``, for the commands that a program prints.
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sy_commons import SymphonyError, suggestion
-from sy_commons.cli import USAGE, Command, add_common_options, run_program
+from sy_commons.cli import USAGE, Command, command_group, run_program
 from sy_extensions._discovery import Discovered, discover
 from sy_extensions._errors import ExtensionUnknown, LoadFailed, ManifestInvalid
 from sy_extensions._manifest import Manifest
@@ -98,13 +98,4 @@ _COMMANDS = {
 }
 
 
-def _configure(parser: argparse.ArgumentParser) -> None:
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for word, command in _COMMANDS.items():
-        sub = subparsers.add_parser(word, help=command.help, description=command.help)
-        sub.set_defaults(run=command.run)
-        add_common_options(sub)
-        command.configure(sub)
-
-
-COMMAND = Command("Extensions: what is installed, and what it takes.", _configure, _list)
+COMMAND = command_group("Extensions: what is installed, and what it takes.", _COMMANDS)
