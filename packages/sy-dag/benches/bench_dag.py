@@ -14,8 +14,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from house.measuring import Case, at_least, at_most, optional
-
+from house.measuring import Case, at_most, optional
 from sy_dag import Engine, Node, Ref, Workflow
 
 LAYERS, WIDTH, NEEDS = 100, 100, 3
@@ -48,7 +47,9 @@ async def later(a: int = 1, b: int = 0, c: int = 0) -> int:
 def workflow() -> Workflow:
     wf = Workflow("layered")
     for name, before in GRAPH.items():
-        wf.add(Node(name, "operator", "op", arguments=dict(zip("abc", map(Ref, before)))))
+        wf.add(
+            Node(name, "operator", "op", arguments=dict(zip("abc", map(Ref, before), strict=False)))
+        )
     wf.output("last", Ref(LAST))
     return wf
 

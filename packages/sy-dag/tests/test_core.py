@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import attrs
 import pytest
+
 from sy_commons import ConstantBackoff
 from sy_commons.testing import proof_count
-
 from sy_dag import IllegalTransition, Node, NodeState, OnError, Ref, RunState, Workflow
 from sy_dag._run._core import WHOLE, Core
 from sy_dag._run._facts import (
@@ -18,8 +19,10 @@ from sy_dag._run._facts import (
     Ended,
     Expand,
     Expanded,
+    Fact,
     Failed,
     Finish,
+    Instruction,
     Resumed,
     StandIn,
     Start,
@@ -38,13 +41,15 @@ NO_WAIT = ConstantBackoff(0.0, jitter=0)
 ERROR = {"v": 1, "type": "ValueError", "text": "no"}
 
 
-def make_core(workflow: Workflow, lane: Lane = Lane.ASYNC, limits=None, capacity: int = 99) -> Core:
+def make_core(
+    workflow: Workflow, lane: Lane = Lane.ASYNC, limits: Any = None, capacity: int = 99
+) -> Core:
     lanes = [lane] * len(workflow.nodes)
     plan = make_plan(workflow.shape, workflow.nodes, lanes)
     return Core(plan, "r", Places(plan, {lane: capacity}, limits))
 
 
-def chain(*names: str, **options) -> Workflow:
+def chain(*names: str, **options: Any) -> Workflow:
     workflow = Workflow("chain")
     before = None
     for name in names:
@@ -58,7 +63,7 @@ def done(name: str, item: str | None = None, attempt: int = 1) -> Completed:
     return Completed(name, item, attempt, 0.0, 1.0)
 
 
-def failed(name: str, item: str | None = None, attempt: int = 1, **more) -> Failed:
+def failed(name: str, item: str | None = None, attempt: int = 1, **more: Any) -> Failed:
     return Failed(name, item, attempt, 0.0, 1.0, ERROR, **more)
 
 
@@ -154,7 +159,7 @@ def test_a_fallback_that_nobody_needs_is_skipped() -> None:
     assert core.is_needless(core.plan.shape.index["f"])
 
 
-def map_workflow(**options) -> Workflow:
+def map_workflow(**options: Any) -> Workflow:
     workflow = chain("a")
     workflow.add(Node("m", "operator", "op", map={"x": Ref("a")}, **options))
     workflow.add(Node("c", "operator", "op", arguments={"x": Ref("m")}))
@@ -245,7 +250,7 @@ def test_cancel_waits_for_what_runs_to_stop() -> None:
     ],
     ids=lambda fact: f"{type(fact).__name__} {getattr(fact, 'node', '')}",
 )
-def test_what_cannot_follow_is_refused(fact) -> None:
+def test_what_cannot_follow_is_refused(fact: Fact) -> None:
     core = make_core(chain("a", "b"))
     core.handle(Began(0.0))
     core.handle(done("a"))
@@ -407,7 +412,7 @@ class Simulation:
             self.failures[place] = self.failures.get(place, 0) + 1
             self._take(Failed(name, item, chosen.attempt, self.at - 1, self.at, ERROR))
 
-    def _take(self, fact) -> None:
+    def _take(self, fact: Fact) -> None:
         before = self.snapshot()
         instructions = self.core.handle(fact)
         check_transitions(before, self.snapshot(), resumed=isinstance(fact, Began | Resumed))
@@ -416,7 +421,7 @@ class Simulation:
         for instruction in instructions:
             self._perform(instruction)
 
-    def _perform(self, instruction) -> None:
+    def _perform(self, instruction: Instruction) -> None:
         if isinstance(instruction, Start):
             self.flights.append(instruction)
             if self.core.plan.lanes[instruction.node] is not Lane.INLINE:
@@ -437,7 +442,7 @@ class Simulation:
             error = self.core.error if instruction.state is RunState.FAILED else None
             self._take(Ended(instruction.state.value, self.at, error))
 
-    def _unit(self, of) -> tuple[str, str | None]:
+    def _unit(self, of: Any) -> tuple[str, str | None]:
         item = None if of.item == WHOLE else self.core.fans[of.node].keys[of.item]
         return self.core.plan.shape.names[of.node], item
 
@@ -470,7 +475,7 @@ def check_transitions(before: dict, after: dict, *, resumed: bool) -> None:
         assert new in reachable(table, old), f"{place}: {old} became {new}"
 
 
-def reachable(table, state) -> set:
+def reachable(table: Any, state: Any) -> set:
     found, todo = {state}, [state]
     while todo:
         for following in table[todo.pop()]:

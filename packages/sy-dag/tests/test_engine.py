@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from sy_dag import (
     run,
     task,
 )
+from sy_dag._run._journal import Journal
 
 
 @task
@@ -290,9 +292,13 @@ async def test_limits_bound_what_runs_at_once() -> None:
 
 async def test_threads_run_what_blocks_beside_the_loop() -> None:
     both = threading.Barrier(2, timeout=10)
+
+    def meet() -> int:
+        return both.wait()
+
     with Workflow("threads") as wf:
-        task(where="thread")(lambda: both.wait())()
-        task(where="thread")(lambda: both.wait())()
+        task(where="thread")(meet)()
+        task(where="thread")(meet)()
     async with Engine(threads=2) as engine:
         assert (await (await engine.start(wf)).result()).state is RunState.COMPLETED
 
@@ -310,7 +316,9 @@ async def test_events_are_replayed_then_followed_in_order_to_every_subscriber() 
     assert (first[0].kind, first[-1].kind) == ("run.started", "run.completed")
 
 
-async def test_a_failing_listener_harms_nothing_and_is_counted(caplog) -> None:
+async def test_a_failing_listener_harms_nothing_and_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def listener(event: object) -> None:
         raise RuntimeError("listener")
 
@@ -365,10 +373,8 @@ class Waits:
 
         async def stubborn() -> None:
             while not self.release.is_set():
-                try:
+                with suppress(asyncio.CancelledError):
                     await asyncio.sleep(0.005)
-                except asyncio.CancelledError:
-                    pass
 
         def thread() -> None:
             self.release.wait()
@@ -381,14 +387,14 @@ class Waits:
 
 
 async def all_started(handle: Any, count: int) -> None:
-    async for event in handle.events(kinds={"node.started"}):
+    async for _ in handle.events(kinds={"node.started"}):
         count -= 1
         if not count:
             return
 
 
 @pytest.mark.parametrize("stop", ["cancel", "interrupt"])
-async def test_a_stop_is_acknowledged_and_says_what_could_not_be_stopped(stop) -> None:
+async def test_a_stop_is_acknowledged_and_says_what_could_not_be_stopped(stop: str) -> None:
     waits = Waits()
     async with Engine(grace_s=0.02) as engine:
         handle = await engine.start(waits.workflow())
@@ -422,7 +428,7 @@ def spin(number: int) -> None:
         pass
 
 
-async def test_closing_the_engine_interrupts_what_runs(tmp_path) -> None:
+async def test_closing_the_engine_interrupts_what_runs(tmp_path: Path) -> None:
     async def forever() -> None:
         await asyncio.Event().wait()
 
@@ -457,13 +463,15 @@ def two_steps() -> Workflow:
 
 
 @pytest.fixture
-def calls():
+def calls() -> list[str]:
     CALLS.clear()
     BROKEN["on"] = True
     return CALLS
 
 
-async def test_a_failed_run_is_resumed_and_what_had_finished_is_kept(tmp_path, calls) -> None:
+async def test_a_failed_run_is_resumed_and_what_had_finished_is_kept(
+    tmp_path: Path, calls: list[str]
+) -> None:
     async with Engine(tmp_path) as engine:
         result = await (await engine.start(two_steps(), {"number": 1}, run_id="r")).result()
         assert result.state is RunState.FAILED
@@ -474,7 +482,7 @@ async def test_a_failed_run_is_resumed_and_what_had_finished_is_kept(tmp_path, c
     assert result.nodes["second"].attempts == 2
 
 
-async def test_operators_are_found_again_by_their_names(tmp_path) -> None:
+async def test_operators_are_found_again_by_their_names(tmp_path: Path) -> None:
     fail = {"on": True}
 
     def flaky() -> str:
@@ -495,7 +503,7 @@ async def test_operators_are_found_again_by_their_names(tmp_path) -> None:
     assert (again.state, again.outputs) == (RunState.COMPLETED, {"value": "up"})
 
 
-async def test_a_finished_id_gives_its_stored_result(tmp_path, calls) -> None:
+async def test_a_finished_id_gives_its_stored_result(tmp_path: Path, calls: list[str]) -> None:
     BROKEN["on"] = False
     async with Engine(tmp_path) as engine:
         await (await engine.start(two_steps(), {"number": 1}, run_id="r")).result()
@@ -507,7 +515,7 @@ async def test_a_finished_id_gives_its_stored_result(tmp_path, calls) -> None:
     assert (kinds[0], kinds[-1]) == ("run.started", "run.completed")
 
 
-async def test_code_that_cannot_be_found_is_told(tmp_path) -> None:
+async def test_code_that_cannot_be_found_is_told(tmp_path: Path) -> None:
     def fails() -> None:
         raise ValueError("no")
 
@@ -538,7 +546,7 @@ def versioned(n: int, pattern: str = "*") -> Workflow:
     return wf
 
 
-async def test_changed_code_is_refused_with_the_difference_unless_accepted(tmp_path) -> None:
+async def test_changed_code_is_refused_with_the_difference_unless_accepted(tmp_path: Path) -> None:
     starts: list[int] = []
 
     def start() -> int:
@@ -558,7 +566,7 @@ async def test_changed_code_is_refused_with_the_difference_unless_accepted(tmp_p
     assert (stored.state, stored.outputs) == (RunState.COMPLETED, {"value": 101})
 
 
-async def test_changed_definitions_keep_finished_items_when_accepted(tmp_path) -> None:
+async def test_changed_definitions_keep_finished_items_when_accepted(tmp_path: Path) -> None:
     ran: list[str] = []
     broken = {"on": True}
 
@@ -596,7 +604,7 @@ async def test_changed_definitions_keep_finished_items_when_accepted(tmp_path) -
     assert ran == ["a", "b", "c", "c"]
 
 
-async def test_two_engines_cannot_perform_the_same_run(tmp_path) -> None:
+async def test_two_engines_cannot_perform_the_same_run(tmp_path: Path) -> None:
     async def forever() -> None:
         await asyncio.Event().wait()
 
@@ -615,7 +623,9 @@ async def test_two_engines_cannot_perform_the_same_run(tmp_path) -> None:
             await other.resume("r")
 
 
-async def test_a_damaged_journal_is_refused_and_repaired_on_demand(tmp_path, calls) -> None:
+async def test_a_damaged_journal_is_refused_and_repaired_on_demand(
+    tmp_path: Path, calls: list[str]
+) -> None:
     BROKEN["on"] = False
     async with Engine(tmp_path) as engine:
         await (await engine.start(two_steps(), {"number": 1}, run_id="r")).result()
@@ -633,10 +643,10 @@ async def test_a_damaged_journal_is_refused_and_repaired_on_demand(tmp_path, cal
     assert (tmp_path / "r" / "journal.damaged").read_bytes() == bytes(data)
 
 
-async def test_what_cannot_be_written_breaks_the_run_off_resumably(tmp_path, monkeypatch) -> None:
+async def test_what_cannot_be_written_breaks_the_run_off_resumably(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A full disk is no failure of a node: the run is interrupted, and goes on later."""
-    from sy_dag._run._journal import Journal
-
     real = Journal.flush
     flushes: list[int] = []
 
@@ -665,7 +675,7 @@ class Keeper:
     seen: list[NodeCall]
     fingerprint: str = "keeper@1"
 
-    def check(self, arguments):
+    def check(self, arguments: Any) -> list[str]:
         return [f"{name!r} is not wanted" for name in arguments if name == "bad"]
 
     async def run(self, call: NodeCall) -> Outcome:
@@ -674,7 +684,7 @@ class Keeper:
         return Outcome(value, reference=f"ref:{call.node}:{call.item}")
 
 
-async def test_sources_name_every_output_that_flowed_in(tmp_path) -> None:
+async def test_sources_name_every_output_that_flowed_in(tmp_path: Path) -> None:
     keeper = Keeper([])
     wf = Workflow("lineage")
     wf.add(Node("list", "operator", "keep", arguments={"value": ["x", "y"]}))
@@ -694,7 +704,7 @@ async def test_sources_name_every_output_that_flowed_in(tmp_path) -> None:
     assert result.output_sources["value"] == (Source("all", None, "ref:all:None"),)
 
 
-async def test_references_survive_a_resume(tmp_path) -> None:
+async def test_references_survive_a_resume(tmp_path: Path) -> None:
     keeper = Keeper([])
     fail = {"on": True}
 
@@ -734,7 +744,7 @@ def test_unknown_names_and_arguments_are_told_all_at_once() -> None:
     assert "node c: argument 'name' is missing" in text
 
 
-async def test_bad_inputs_and_ids_are_refused_before_anything_runs(tmp_path) -> None:
+async def test_bad_inputs_and_ids_are_refused_before_anything_runs(tmp_path: Path) -> None:
     async with Engine(tmp_path) as engine:
         with pytest.raises(InputsInvalid, match="did you mean 'number'"):
             await engine.start(two_steps(), {"numbr": 1})
@@ -742,7 +752,7 @@ async def test_bad_inputs_and_ids_are_refused_before_anything_runs(tmp_path) -> 
             await engine.start(two_steps(), {"number": 1}, run_id="../up")
         with pytest.raises(RunUnknown):
             await engine.resume("nowhere")
-    assert list(tmp_path.iterdir()) == []
+        assert engine.runs() == []
 
 
 def test_a_reference_that_leads_nowhere_fails_its_node_with_a_reason() -> None:
@@ -768,7 +778,10 @@ def test_a_plain_function_that_gives_a_coroutine_is_told_off() -> None:
     async def work() -> int:
         return 1
 
-    result = run(of(lambda: work()))
+    def forgot_async() -> object:
+        return work()
+
+    result = run(of(forgot_async))
     assert "declare it with async def" in str(result.error)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sy_dag import Engine, JournalDamaged, JournalUnknown, OutputNotStorable, Workflow, task
 from sy_dag._run._codec import decode_value, encode_value
 from sy_dag._run._facts import Began, Completed, Ended, Started
-from sy_dag._run._journal import MAGIC, Durability, Header, Journal, read
+from sy_dag._run._journal import MAGIC, Durability, Header, Journal, Story, read
 
 
 def write(path: Path, durability: Durability = Durability.PROCESS) -> tuple[Journal, list]:
@@ -31,7 +31,7 @@ def write(path: Path, durability: Durability = Durability.PROCESS) -> tuple[Jour
 
 
 @pytest.mark.parametrize("durability", [Durability.PROCESS, Durability.POWER])
-def test_what_is_flushed_is_read_back(tmp_path, durability) -> None:
+def test_what_is_flushed_is_read_back(tmp_path: Path, durability: Durability) -> None:
     journal, facts = write(tmp_path / "journal", durability)
     story = read(tmp_path / "journal")
     assert (story.header.run_id, story.records) == ("r", facts)
@@ -39,14 +39,14 @@ def test_what_is_flushed_is_read_back(tmp_path, durability) -> None:
     journal.close()
 
 
-def test_what_is_not_flushed_is_not_there(tmp_path) -> None:
+def test_what_is_not_flushed_is_not_there(tmp_path: Path) -> None:
     journal, facts = write(tmp_path / "journal")
     journal.append(Began(9.0))
     assert read(tmp_path / "journal").records == facts
     journal.close()
 
 
-def test_a_journal_cut_anywhere_tells_its_whole_facts_and_goes_on(tmp_path) -> None:
+def test_a_journal_cut_anywhere_tells_its_whole_facts_and_goes_on(tmp_path: Path) -> None:
     journal, facts = write(tmp_path / "journal")
     journal.close()
     data = (tmp_path / "journal").read_bytes()
@@ -69,12 +69,12 @@ def test_a_journal_cut_anywhere_tells_its_whole_facts_and_goes_on(tmp_path) -> N
     assert told == {0, 1, 2, 3}
 
 
-def read_cut(folder: Path, data: bytes, size: int):
+def read_cut(folder: Path, data: bytes, size: int) -> Story:
     (folder / "cut").write_bytes(data[:size])
     return read(folder / "cut")
 
 
-def test_no_flipped_byte_goes_unseen(tmp_path) -> None:
+def test_no_flipped_byte_goes_unseen(tmp_path: Path) -> None:
     """Either the journal is refused, or the last fact alone is dropped as torn."""
     journal, facts = write(tmp_path / "journal")
     journal.close()
@@ -91,7 +91,7 @@ def test_no_flipped_byte_goes_unseen(tmp_path) -> None:
             assert records == facts[:-1], f"byte {at}"
 
 
-def test_damage_is_told_with_its_place_and_repair_keeps_what_stands_before(tmp_path) -> None:
+def test_damage_is_told_with_its_place_and_repair_keeps_what_stands_before(tmp_path: Path) -> None:
     journal, facts = write(tmp_path / "journal")
     journal.close()
     data = bytearray((tmp_path / "journal").read_bytes())
@@ -105,7 +105,7 @@ def test_damage_is_told_with_its_place_and_repair_keeps_what_stands_before(tmp_p
     assert read(tmp_path / "journal", repair=True).records == facts[:1]
 
 
-def test_a_full_disk_leaves_whole_facts(tmp_path, monkeypatch) -> None:
+def test_a_full_disk_leaves_whole_facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write that fails half way is taken back, and the journal can go on later."""
     journal, facts = write(tmp_path / "journal")
     journal.append(Completed("b", None, 1, 3.0, 4.0))
@@ -142,7 +142,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-def test_a_value_comes_back_as_it_went_in(value) -> None:
+def test_a_value_comes_back_as_it_went_in(value: object) -> None:
     back = decode_value(encode_value(value, "n"))
     assert back == value
     assert shape(back) == shape(value)
@@ -167,7 +167,7 @@ def text(size: int) -> str:
     return "x" * size
 
 
-async def test_a_large_output_lies_beside_the_journal(tmp_path) -> None:
+async def test_a_large_output_lies_beside_the_journal(tmp_path: Path) -> None:
     """The journal grows by a key, and the value is there again when the run is resumed."""
     with Workflow("large") as wf:
         wf.output("text", text(100_000))

@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sy_commons.testing import proof_count
 
+from sy_commons.testing import proof_count
 from sy_dag import Engine, RunState
 from sy_dag._run._facts import Completed
 from sy_dag._run._journal import read
@@ -141,7 +141,9 @@ class Scene:
 
 @pytest.mark.proof
 @pytest.mark.timeout(600)
-def test_a_killed_run_resumes_to_the_same_result_and_repeats_nothing_complete(tmp_path) -> None:
+def test_a_killed_run_resumes_to_the_same_result_and_repeats_nothing_complete(
+    tmp_path: Path,
+) -> None:
     calm = Scene(tmp_path / "calm")
     expected = calm.finish()
     begins, ends = 2500, calm.journal.stat().st_size
@@ -163,7 +165,7 @@ def test_a_killed_run_resumes_to_the_same_result_and_repeats_nothing_complete(tm
 
 
 @pytest.mark.integration
-def test_a_killed_run_counts_as_interrupted_and_tells_how_far_it_came(tmp_path) -> None:
+def test_a_killed_run_counts_as_interrupted_and_tells_how_far_it_came(tmp_path: Path) -> None:
     scene = Scene(tmp_path / "scene")
     assert scene.kill_at(6000)
     [summary] = Engine(scene.folder / "runs").runs()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sy_commons import ValidationError
 from sy_commons.cli import FAILED, Command, add_common_options, run_program
-
 from sy_dag._errors import Listing, WorkflowInvalid
 from sy_dag._graph._workflow import Workflow
 from sy_dag._run._blocking import run as run_workflow

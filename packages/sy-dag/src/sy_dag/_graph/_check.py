@@ -52,7 +52,8 @@ def input_problem(declaration: Input, taken: Container[str]) -> Problem | None:
 def cycle_problem(cycle: tuple[str, ...]) -> Problem:
     """Return the problem that *cycle* is."""
     way = " -> ".join((*cycle, cycle[0]))
-    return Problem("dag.cycle", f"nodes wait for each other: {way}", "take one edge away", cycle)
+    mend = "take one edge away; a fallback comes after the node it stands in for"
+    return Problem("dag.cycle", f"nodes wait for each other: {way}", mend, cycle)
 
 
 def problems(workflow: Workflow) -> list[Problem]:
@@ -116,17 +117,10 @@ def _input_ref_problems(
         yield Problem("dag.unknown_input", text, mend, nodes, place)
 
 
-def _comes_back(workflow: Workflow, name: str, fallback: str) -> bool:
-    """Tell whether *fallback*, or what it waits for or falls back to, is *name* again."""
-    seen, waiting = set[str](), [fallback]
-    while waiting:
-        node = workflow.nodes.get(waiting.pop())
-        if node is None or node.name in seen:
-            continue
-        seen.add(node.name)
-        waiting += [*_order.needs(node), *node.after]
-        waiting += [node.on_error.fallback] if node.on_error.fallback else []
-    return name in seen
+def _needs_what_it_replaces(workflow: Workflow, name: str, fallback: str) -> bool:
+    """Tell whether *fallback* uses or comes after *name*; longer ways round are cycles."""
+    node = workflow.nodes.get(fallback)
+    return node is not None and (name in _order.needs(node) or name in node.after)
 
 
 def _fallback_problems(workflow: Workflow, node: Node, here: _Place) -> Iterator[Problem]:
@@ -142,10 +136,10 @@ def _fallback_problems(workflow: Workflow, node: Node, here: _Place) -> Iterator
             (node.name,),
             workflow.place(where),
         )
-    elif fallback is not None and _comes_back(workflow, node.name, fallback):
+    elif fallback is not None and _needs_what_it_replaces(workflow, node.name, fallback):
         yield Problem(
             "dag.fallback",
-            f"its fallback {fallback!r} needs it, or falls back to it",
+            f"its fallback {fallback!r} needs it, and it will have failed by then",
             "let the fallback use what this node uses",
             (node.name, fallback),
             workflow.place(where),

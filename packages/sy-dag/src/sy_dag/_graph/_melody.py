@@ -189,7 +189,7 @@ class _Reader:
         fields = self._table(body, _ON_ERROR, path, node)
         then = fields.get("then", "fail")
         if then not in tuple(Then):
-            mend = nearest(then, Then)
+            mend = nearest(then, [known.value for known in Then])
             self._problem("dag.melody", f"then = {then!r} is unknown", mend, (*path, "then"), node)
             then = "fail"
         return OnError(

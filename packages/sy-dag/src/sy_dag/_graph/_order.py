@@ -59,7 +59,7 @@ def shape(nodes: Mapping[str, Node]) -> Shape:
             zip(priorities, [-r for r in ranks], names, range(len(names)), strict=True)
         )
     ]
-    return _renumbered(names, ordered, data, waits, ranks, _cycle(full, stuck, names))
+    return _renumbered(names, ordered, data, waits, ranks, _told(_cycle(full, stuck, names), nodes))
 
 
 def _edges(
@@ -127,6 +127,17 @@ def _cycle(waits: list[list[int]], stuck: set[int], names: list[str]) -> tuple[s
         walked[at] = len(walked)
         at = dependants[at][0]
     return tuple(names[i] for i in list(walked)[walked[at] :])
+
+
+def _told(cycle: tuple[str, ...], nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Put the node that a fallback stands in for between it and those that wait for that node."""
+    told: list[str] = []
+    for name, following in zip(cycle, (*cycle[1:], *cycle[:1]), strict=True):
+        told.append(name)
+        before = {**needs(nodes[following]), **dict.fromkeys(nodes[following].after)}
+        if name not in before and nodes[name].on_error.fallback != following:
+            told += [f for f in before if f in nodes and nodes[f].on_error.fallback == name][:1]
+    return tuple(told)
 
 
 def _renumbered(  # noqa: PLR0913, PLR0917 - the parts of a shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 _Path = tuple[str, ...]
 _PART = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
@@ -28,6 +29,10 @@ def line_of(found: dict[_Path, int], path: _Path) -> int | None:
     while path and path not in found:
         path = path[:-1]
     return found.get(path)
+
+
+def _unescaped(text: str) -> str:
+    return str(tomllib.loads(f'x = "{text}"')["x"]) if "\\" in text else text
 
 
 class _Scanner:
@@ -67,7 +72,8 @@ class _Scanner:
     def _key(self) -> _Path:
         parts: list[str] = []
         while match := _PART.match(self.text, self.at):
-            parts.append(next(group for group in match.groups() if group is not None))
+            basic, literal, bare = match.groups()
+            parts.append(_unescaped(basic) if basic is not None else literal or bare or "")
             self.at = match.end()
             if not self.text.startswith(".", self.at):
                 break
@@ -91,7 +97,9 @@ class _Scanner:
     def _list(self, path: _Path) -> None:
         self.at += 1
         while self._skip_blank(",") and self.text[self.at] != "]":
+            before = self.at
             self._value(path)
+            self.at += self.at == before  # not TOML after all: go on
         self.at += 1
 
     def _table(self, path: _Path) -> None:
