@@ -32,7 +32,12 @@ def line_of(found: dict[_Path, int], path: _Path) -> int | None:
 
 
 def _unescaped(text: str) -> str:
-    return str(tomllib.loads(f'x = "{text}"')["x"]) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    try:
+        return str(tomllib.loads(f'x = "{text}"')["x"])
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 class _Scanner:
