@@ -503,16 +503,29 @@ async def test_what_nobody_waited_for_is_not_kept_for_ever(workshop: Workshop) -
         assert len(workshop.unloaded) == 1
 
 
-async def test_a_pool_opened_again_keeps_time_again(workshop: Workshop) -> None:
-    pool = workshop.pool(
-        9, workshop.model("a", keep_for_s=3600), workshop.model("b", keep_for_s=0.01)
-    )
-    async with pool, pool.lease("a"):
-        pass
-    async with pool:
-        async with pool.lease("b"):
-            pass
-        await workshop.until(pool, "b", State.COLD)
+async def test_one_after_the_other_goes_when_its_time_is_over(workshop: Workshop) -> None:
+    models = [workshop.model("long", keep_for_s=0.05), workshop.model("short", keep_for_s=0.01)]
+    async with workshop.pool(9, *models) as pool:
+        for model in reversed(models):
+            async with pool.lease(model.name):
+                pass
+        for model in models:
+            await workshop.until(pool, model.name, State.COLD)
+
+
+def test_a_pool_opened_again_on_another_loop_keeps_time_again(workshop: Workshop) -> None:
+    pool = workshop.pool(9, workshop.model("a", keep_for_s=0.01))
+
+    async def use(*, to_the_end: bool) -> None:
+        async with pool:
+            async with pool.lease("a"):
+                pass
+            if to_the_end:
+                await workshop.until(pool, "a", State.COLD)
+
+    asyncio.run(use(to_the_end=False))
+    asyncio.run(use(to_the_end=True))
+    assert len(workshop.unloaded) == 2
 
 
 async def test_time_is_the_clocks(workshop: Workshop) -> None:
@@ -603,6 +616,14 @@ class Silent:
 
     _overdue = Claim._overdue
     _outcome = Claim._outcome
+
+
+async def test_a_lease_whose_event_loop_is_closed_takes_nothing(workshop: Workshop) -> None:
+    lease = workshop.pool(9, workshop.model("a")).lease("a")
+    loop = asyncio.new_event_loop()
+    lease._future = loop.create_future()
+    loop.close()
+    assert not lease.settle(None)
 
 
 async def test_a_grant_that_reaches_nobody_is_given_back(workshop: Workshop) -> None:

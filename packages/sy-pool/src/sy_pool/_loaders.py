@@ -32,7 +32,7 @@ class Loaders:
         self, what: str, function: Callable[..., Any], arguments: list[Any], done: Done
     ) -> None:
         """Call *function* with *arguments*, which are let go of before *done* is called."""
-        if _is_async(function):
+        if inspect.iscoroutinefunction(function):
             self._start_coroutine(_call(function, arguments), done)
             return
         thread = threading.Thread(
@@ -80,11 +80,10 @@ class Loaders:
 async def _report(call: Coroutine[Any, Any, Any], done: Done) -> None:
     try:
         outcome = [await call]
-    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - those who wait are told
-        done([], error)
     except BaseException as error:
-        done([], error)
-        raise
+        done([], error)  # those who wait are told, whatever it was
+        if not isinstance(error, Exception):
+            raise
     else:
         done(outcome, None)
 
@@ -98,8 +97,3 @@ def _taken(arguments: list[Any]) -> list[Any]:
     taken = arguments[:]
     arguments.clear()
     return taken
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    call = getattr(function, "__call__", None)  # noqa: B004 - the method of an object that is called
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)

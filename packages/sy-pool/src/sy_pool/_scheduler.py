@@ -290,8 +290,11 @@ class Scheduler:
 
     def _plan(self, now_s: float) -> list[Effect]:
         """Start what fits, and evict for what does not, in the order of asking."""
+        if not self._wanted:
+            return []
         effects: list[Effect] = []
         free = self._ledger.free_bytes
+        idle = sum(s.size_bytes for s in self.slots.values() if s.idle)
         leaving = sum(s.size_bytes for s in self.slots.values() if s.life.state is State.COOLING)
         for slot in list(self._wanted.values()):
             begun = slot.life.state is State.COOLING  # its own unload has to end first
@@ -301,24 +304,24 @@ class Scheduler:
                 continue
             shortage = slot.size_bytes - free - leaving
             if shortage > 0:
-                evicted = self._evict(slot, shortage, now_s)
-                if evicted is None:  # a lease has to end first; meanwhile others may do with less
+                evicted = self._evict(slot, shortage, now_s) if shortage <= idle else []
+                if not evicted:  # a lease has to end first; meanwhile others may do with less
                     continue
                 effects += evicted
-                leaving += sum(self.slots[effect.name].size_bytes for effect in evicted)
+                freed = sum(self.slots[effect.name].size_bytes for effect in evicted)
+                leaving += freed
+                idle -= freed
             # Set the space aside, so that nobody behind takes it.
             from_leaving = min(leaving, slot.size_bytes if begun else slot.size_bytes - free)
             leaving -= from_leaving
             free -= slot.size_bytes - from_leaving
         return effects
 
-    def _evict(self, wanted: Slot, need_bytes: int, now_s: float) -> list[StartUnload] | None:
+    def _evict(self, wanted: Slot, need_bytes: int, now_s: float) -> list[StartUnload]:
         idle = [_resident(slot) for slot in self.slots.values() if slot.idle]
         victims = choose_victims(self._policy, idle, need_bytes, now_s=now_s)
-        if victims is None:
-            return None
         effects = []
-        for victim in victims:
+        for victim in victims or ():
             slot = self.slots[victim.name]
             slot.evicted = True
             effects.append(self._cool(slot, f"evicted for {wanted.name}: {victim.reason}", now_s))
