@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -192,3 +193,31 @@ def test_the_store_can_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert f"--store '{store}'" in capsys.readouterr().out
     assert main(["ls", "--store", store]) == 0
     assert "f@1" in capsys.readouterr().out
+
+
+def test_a_listing_shows_folders_as_one_line_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ArtifactStore.open(tmp_path / "s") as store:
+        for name in ("brief.md", "run/a", "run/deep/b", "run/deep/c", "runner"):
+            store.put(name.encode(), name=name)
+
+    def listed(*words: str) -> list[str]:
+        main(["ls", *words, "--store", str(tmp_path / "s")])
+        return [re.sub(r".* B  ", "", line) for line in capsys.readouterr().out.splitlines()]
+
+    assert listed() == ["brief.md@1", "run/  3 artifacts", "runner@1"]
+    assert listed("run/") == ["run/a@1", "run/deep/  2 artifacts"]
+    assert len(listed("-r")) == 5
+
+
+def test_a_name_that_is_not_there_suggests_one_of_its_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ArtifactStore.open(tmp_path / "s") as store:
+        store.put(b"x", name="run/brief.md")
+
+    assert main(["get", "run/breif.md", "--store", str(tmp_path / "s")]) == 2
+    assert "did you mean 'run/brief.md'?" in capsys.readouterr().err
+    assert main(["get", "breif.md", "--store", str(tmp_path / "s")]) == 2
+    assert "did you mean" not in capsys.readouterr().err

@@ -84,8 +84,8 @@ def test_a_damaged_file_is_told_with_the_command_that_heals_it(
 ) -> None:
     digest = store.stat("large").digest
     damage(store)
-    for ref in ("large", "large@1", digest):
-        with pytest.raises(ArtifactCorrupt, match=ref) as caught:
+    for ref in ("large", "large@1", digest, store.stat("large")):
+        with pytest.raises(ArtifactCorrupt, match=rf"artifact ({digest}|large(@1)?) is") as caught:
             store.get(ref)
         assert caught.value.digest == digest
         assert caught.value.repair in caught.value.hint

@@ -83,6 +83,11 @@ class Core:
         self._check_open()
         return self._finder
 
+    def read(self, ref: str | Artifact) -> bytes:
+        """Return the bytes of *ref*, verified."""
+        self._check_open()
+        return self._vault.read(self._finder.blob(ref), ref)
+
     def prepare(self, data: puts.Data, notes: puts.Notes) -> puts.Put:
         """Check, hash and, where it is large, stage; holds up nobody."""
         return puts.prepare(self.vault, data, notes)

@@ -10,10 +10,11 @@ class ArtifactMissing(SymphonyError):
 
     code = "artifacts.missing"
     category = ErrorCategory.NOT_FOUND
-    message = "no artifact {ref}"
+    message = "no artifact {ref}{meant}"
     hint = "list what exists: {listing}"
     ref: str
     listing: str
+    meant: str = ""
 
 
 class ArtifactCorrupt(SymphonyError):

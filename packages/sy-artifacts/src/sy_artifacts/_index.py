@@ -244,6 +244,18 @@ def load_heads(database: Database, prefix: str, tags: Iterable[str]) -> list[Art
     return [_artifact(row) for row in rows]
 
 
+def names_beside(database: Database, name: str, most: int = 1000) -> list[str]:
+    """Return up to *most* names in the same folder as *name*, but in no folder below it."""
+    folder = name[: name.rfind("/") + 1]
+    above = next_prefix(folder)
+    rows = database.execute(
+        "SELECT name FROM artifacts WHERE name >= ? AND (? IS NULL OR name < ?)"
+        " AND instr(substr(name, ?), '/') = 0 ORDER BY name LIMIT ?",
+        (folder, above, above, len(folder) + 1, most),
+    )
+    return [row[0] for row in rows]
+
+
 def each_blob(database: Database, page: int = 256) -> Iterator[Blob]:
     """Yield every blob, in the order they came; a page of rows at a time is in memory."""
     last = 0

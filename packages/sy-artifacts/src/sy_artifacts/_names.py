@@ -14,6 +14,7 @@ DIGEST_START = "sha256:"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{1,64})")
+_WHOLE = re.compile(r"sha256:([0-9a-f]{64})")
 _VERSION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
@@ -95,6 +96,16 @@ def parse_ref(text: str) -> Ref:
     if reason is not None:
         raise InvalidRef(ref=text, reason=reason)
     return NameRef(name, int(version) if at else None)
+
+
+def parse_digest(text: str) -> bytes | None:
+    """Return the bytes of a whole digest; None for every other text.
+
+    >>> parse_digest("sha256:" + "0a" * 32) == bytes([10]) * 32, parse_digest("sha256:0a0a0a")
+    (True, None)
+    """
+    found = _WHOLE.fullmatch(text)
+    return None if found is None else bytes.fromhex(found[1])
 
 
 def next_prefix(prefix: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sy_artifacts import _index as index
 from sy_artifacts._artifact import Artifact
 from sy_artifacts._errors import AmbiguousDigest, ArtifactMissing
-from sy_artifacts._names import DigestRef, NameRef, parse_ref
+from sy_artifacts._names import DigestRef, NameRef, parse_digest, parse_ref
 from sy_artifacts._vault import Vault
-from sy_commons import Database
+from sy_commons import Database, suggestion
 
 
 class Finder:
@@ -19,7 +19,14 @@ class Finder:
 
     def blob(self, ref: str | Artifact) -> index.Blob:
         """Return the blob that *ref* means; ArtifactMissing or ArtifactCorrupt if there is none."""
-        parsed = parse_ref(_text(ref))
+        text = ref if isinstance(ref, str) else ref.ref
+        sha256 = parse_digest(text)  # most reads are by digest: the short way
+        if sha256 is not None:
+            blob = index.find_blob(self._database, sha256)
+            if blob is None:
+                raise self.missing(text)
+            return blob
+        parsed = parse_ref(text)
         if isinstance(parsed, NameRef):
             return self._by_name(parsed)[1]
         return self._by_digest(parsed)
@@ -49,8 +56,11 @@ class Finder:
         ) and version.head_seal == index.head_seal(name, version.head)
 
     def missing(self, ref: str) -> ArtifactMissing:
-        """Return the error that says so, and how to see what there is."""
-        return ArtifactMissing(ref=ref, listing=self._vault.command("ls"))
+        """Return the error that says so, what may be meant, and how to see what there is."""
+        name = ref.partition("@")[0]
+        near = index.names_beside(self._database, name)
+        meant = suggestion(name, near) if name not in near else ""
+        return ArtifactMissing(ref=ref, meant=meant, listing=self._vault.command("ls"))
 
     def _by_name(self, ref: NameRef) -> tuple[index.Version, index.Blob]:
         found = index.find_version(self._database, ref.name, ref.version)
@@ -63,15 +73,11 @@ class Finder:
         return found
 
     def _by_digest(self, ref: DigestRef) -> index.Blob:
-        if ref.complete:
-            sha256 = bytes.fromhex(ref.digits)
-        else:
-            found = index.find_prefix(self._database, ref.digits)
-            if len(found) > 1:
-                count = index.count_prefix(self._database, ref.digits)
-                raise AmbiguousDigest(ref=str(ref), count=count)
-            sha256 = found[0] if found else b""
-        blob = index.find_blob(self._database, sha256)
+        found = index.find_prefix(self._database, ref.digits)
+        if len(found) > 1:
+            count = index.count_prefix(self._database, ref.digits)
+            raise AmbiguousDigest(ref=str(ref), count=count)
+        blob = index.find_blob(self._database, found[0]) if found else None
         if blob is None:
             raise self.missing(str(ref))
         return blob
@@ -84,4 +90,4 @@ class Finder:
 
 
 def _text(ref: str | Artifact) -> str:
-    return ref.ref if isinstance(ref, Artifact) else ref
+    return ref if isinstance(ref, str) else ref.ref

@@ -111,7 +111,7 @@ class ArtifactStore:
         >>> store.get("a"), store.get("a@1"), store.get(digest), store.get(digest[:15])
         (b'one', b'one', b'one', b'one')
         """
-        return self._core.vault.read(self._core.finder.blob(ref), str(ref))
+        return self._core.read(ref)
 
     def stat(self, ref: str | Artifact) -> Artifact:
         """Return what is known of an artifact; by digest, of all that have these bytes.

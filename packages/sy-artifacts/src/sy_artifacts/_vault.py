@@ -13,6 +13,7 @@ import attrs
 import xxhash
 
 from sy_artifacts import _index as index
+from sy_artifacts._artifact import Artifact
 from sy_artifacts._blobs import BlobFiles, Content, content_of, pieces_of
 from sy_artifacts._errors import ArtifactCorrupt, StoreFull, StoreWriteFailed
 from sy_commons import Database, DatabaseFull, SymphonyError
@@ -48,7 +49,7 @@ class Vault:
 
     # -- out
 
-    def read(self, blob: index.Blob, ref: str) -> bytes:
+    def read(self, blob: index.Blob, ref: str | Artifact) -> bytes:
         """Return a blob's bytes, verified, or raise :class:`ArtifactCorrupt`."""
         data = blob.data
         if data is None:
@@ -87,10 +88,13 @@ class Vault:
             return False
         return size == blob.size_bytes and hasher.digest() == blob.xxh3
 
-    def corrupt(self, ref: str, sha256: bytes, reason: str) -> ArtifactCorrupt:
+    def corrupt(self, ref: str | Artifact, sha256: bytes, reason: str) -> ArtifactCorrupt:
         """Return the error that names the artifact and the command that heals it."""
         return ArtifactCorrupt(
-            ref=ref, digest=index.digest_of(sha256), reason=reason, repair=self.repair_command()
+            ref=ref if isinstance(ref, str) else ref.ref,
+            digest=index.digest_of(sha256),
+            reason=reason,
+            repair=self.repair_command(),
         )
 
     def repair_command(self) -> str:
@@ -205,7 +209,7 @@ class Vault:
         if self._files is not None:
             self._files.close()
 
-    def _read_file(self, blob: index.Blob, ref: str) -> bytes:
+    def _read_file(self, blob: index.Blob, ref: str | Artifact) -> bytes:
         if blob.inline or self._files is None:
             raise self.corrupt(ref, blob.sha256, "its bytes are missing in the index")
         try:

@@ -6,7 +6,8 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ def _add_ref(parser: argparse.ArgumentParser) -> None:
 def _add_ls(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prefix", nargs="?", default="", help="only names that begin like this")
     parser.add_argument("--tag", action="append", default=[], help="only what has this tag")
+    parser.add_argument(
+        "-r", "--recursive", action="store_true", help="look into folders too, as --json does"
+    )
     _add_store(parser)
 
 
@@ -86,8 +90,25 @@ def _ls(options: argparse.Namespace) -> None:
     if options.json:
         _print_json([artifact.to_dict() for artifact in found])
         return
-    for artifact in found:
-        print(_line(artifact, artifact.ref))
+    for line in _listed(found, options.prefix, recursive=options.recursive):
+        print(line)
+
+
+def _listed(found: Sequence[Artifact], prefix: str, *, recursive: bool) -> Iterator[str]:
+    """Yield a line for each artifact; of a folder below *prefix*, what is in it together."""
+    for name, group in groupby(found, key=lambda artifact: _step(str(artifact.name), prefix)):
+        members = list(group)
+        if recursive or not name.endswith("/"):
+            yield from (_line(artifact, artifact.ref) for artifact in members)
+            continue
+        size = format_size(sum(artifact.size_bytes for artifact in members))
+        yield f"{'':19}  {size:>9}  {name}  {len(members)} artifacts"
+
+
+def _step(name: str, prefix: str) -> str:
+    """Return *name* up to the first slash after *prefix*."""
+    end = name.find("/", len(prefix))
+    return name if end < 0 else name[: end + 1]
 
 
 def _get(options: argparse.Namespace) -> None:
@@ -228,7 +249,7 @@ COMMANDS = {
     "get": Command("Write the bytes of an artifact to standard output.", _add_get, _get),
     "lineage": Command("Show what an artifact was made of.", _add_lineage, _lineage),
     "log": Command("List the versions of a name, the newest first.", _add_ref, _log),
-    "ls": Command("List what there is, by name.", _add_ls, _ls),
+    "ls": Command("List what there is: names and folders.", _add_ls, _ls),
     "put": Command("Store a file.", _add_put, _put),
     "stats": Command("Say how much a store holds.", _add_store, _stats),
 }
