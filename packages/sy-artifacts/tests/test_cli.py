@@ -34,7 +34,7 @@ def full(home: Path) -> Path:
 
 
 def test_ls_lists_names_by_prefix_and_tag(full: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ls"]) == 0
+    assert main(["ls", "--recursive"]) == 0
     out = capsys.readouterr().out
     assert [line.split()[4] for line in out.splitlines()] == [
         "brief.md@2",
