@@ -93,3 +93,15 @@ def test_where_there_is_no_terminal_there_are_lines(monkeypatch: pytest.MonkeyPa
 
     assert isinstance(open_screen(as_json=False), PlainScreen)
     assert isinstance(open_screen(as_json=True), JsonScreen)
+
+
+@pytest.mark.parametrize(("end", "told"), [("run.completed", 1), ("run.failed", 0)])
+def test_a_failed_node_is_told_by_the_run_or_where_something_stood_in_for_it(
+    end: str, told: int
+) -> None:
+    out = io.StringIO()
+    failed = {**failure("b"), "kind": "node.failed"}
+
+    shown(PlainScreen(out), [failed, event(end)])
+
+    assert out.getvalue().count("b is binary") == told

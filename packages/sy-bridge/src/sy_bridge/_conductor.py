@@ -176,10 +176,9 @@ def find_melody(melody: str | Path) -> Workflow:
     known = melodies()
     if str(melody) in known:
         return Workflow.from_toml(known[str(melody)], source=f"{melody}.toml")
-    near = [*known, *(str(found) for found in path.parent.glob("*.toml"))]
-    raise MelodyMissing(
-        melody=str(melody), suggestion=suggestion(str(melody), near), known=", ".join(known)
-    )
+    near = [*known, *(str(found) for found in path.parent.glob("*.toml") if found.is_file())]
+    meant = ": it is no file" if path.exists() else suggestion(str(melody), near)
+    raise MelodyMissing(melody=str(melody), suggestion=meant, known=", ".join(known))
 
 
 def melodies() -> dict[str, str]:

@@ -21,7 +21,7 @@ from sy_bridge._listing import find_run
 from sy_bridge._pit import Pit
 from sy_bridge._products import as_product
 from sy_bridge._terminal import Screen, open_screen
-from sy_commons import atomic_write, format_size, to_wire
+from sy_commons import SymphonyError, atomic_write, format_size, to_wire
 from sy_commons.cli import FAILED, INTERRUPTED, command_line, describe
 from sy_dag import RunHandle
 
@@ -216,13 +216,21 @@ def _say_completed(
 def _say_failed(performance: Performance, commands: Commands) -> None:
     error = performance.result.error
     if error is not None:
-        print(describe("sy", error), file=sys.stderr)
+        print(describe("sy", _with_own_hint(error)), file=sys.stderr)
     print(
         f"run {performance.run_id} {performance.state}; what had finished is kept\n"
         f"  look    {commands.look(performance.run_id)}\n"
         f"  resume  {commands.resume(performance.run_id)}",
         file=sys.stderr,
     )
+
+
+def _with_own_hint(error: SymphonyError) -> SymphonyError:
+    """Return *error* with the hint of what went wrong in the node, which knows better."""
+    cause = error.__cause__
+    if not isinstance(cause, SymphonyError) or not cause.hint:
+        return error
+    return SymphonyError(str(error), hint=cause.hint)
 
 
 def _say_interrupted(run_id: str, commands: Commands) -> None:

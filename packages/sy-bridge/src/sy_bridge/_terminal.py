@@ -61,7 +61,7 @@ class _Told(Screen):
     def __init__(self) -> None:
         self._progress = RunProgress()
         self._failures = 0
-        self._closed = False
+        self._held: list[str] = []
 
     def show(self, event: Mapping[str, Any]) -> None:
         """Count *event*, show the node it changed, and tell what went wrong."""
@@ -71,16 +71,26 @@ class _Told(Screen):
             if changed.ended and event.get("item") is None:
                 self._end(changed)
         error = event.get("data", {}).get("error")
-        if error and event["kind"] in ("node.failed", "node.skipped", "node.retrying"):
-            self._failures += 1
-            if self._failures <= MAX_TOLD:
-                self._say(_failure(event, error))
+        if error and event["kind"] in ("node.skipped", "node.retrying"):
+            self._tell(_failure(event, error))
+        elif error and event["kind"] == "node.failed":
+            self._held.append(_failure(event, error))
+        elif event["kind"] == "run.failed":
+            self._held.clear()  # the run's own error tells it
 
     def close(self) -> None:
-        """Tell how many failures were not told one by one."""
-        if self._failures > MAX_TOLD and not self._closed:
+        """Tell what failed and was got over, and how many failures were not told one by one."""
+        for text in self._held:
+            self._tell(text)
+        self._held.clear()
+        if self._failures > MAX_TOLD:
             self._say(f"and {self._failures - MAX_TOLD} more of these")
-        self._closed = True
+        self._failures = 0
+
+    def _tell(self, text: str) -> None:
+        self._failures += 1
+        if self._failures <= MAX_TOLD:
+            self._say(text)
 
     @abstractmethod
     def _update(self, node: NodeProgress) -> None: ...
