@@ -32,7 +32,19 @@ class ExtensionStats:
 
 
 class ActiveExtension:
-    """An active extension; :meth:`call` is the way to it. A host makes it."""
+    """An active extension; :meth:`call` is the way to it. A host makes it.
+
+    >>> from sy_extensions import ExtensionHost, Operator
+    >>> class Double(Operator):
+    ...     async def process(self, number: int) -> int:
+    ...         return 2 * number
+    >>> async def main() -> None:
+    ...     async with ExtensionHost(extra={"acme.double": Double}) as host:
+    ...         double = await host.activate("acme.double")
+    ...         print(await double.call("process", number=21), double.stats().calls)
+    >>> asyncio.run(main())
+    42 1
+    """
 
     __slots__ = (
         "_calls",

@@ -47,7 +47,12 @@ class NetworkPermission:
 
 @attrs.frozen
 class Permissions:
-    """Everything an extension asks for; what is not here it never gets."""
+    """Everything an extension asks for; what is not here it never gets.
+
+    >>> wanted = Permissions(network=(NetworkPermission("api.example.org"),))
+    >>> wanted.filesystem, wanted.network[0].port
+    ((), 443)
+    """
 
     filesystem: tuple[FilePermission, ...] = ()
     network: tuple[NetworkPermission, ...] = ()
@@ -55,7 +60,11 @@ class Permissions:
 
 @attrs.frozen
 class Resources:
-    """What an extension says it needs at most; None is unsaid."""
+    """What an extension says it needs at most; None is unsaid.
+
+    >>> Resources(memory_bytes=128 << 20, cpu_share=0.5).call_timeout_s is None
+    True
+    """
 
     memory_bytes: int | None = None
     cpu_share: float | None = None

@@ -24,7 +24,15 @@ _known: weakref.WeakKeyDictionary[type, Signature] = weakref.WeakKeyDictionary()
 
 @attrs.frozen
 class Parameter:
-    """One argument of an extension's method."""
+    """One argument of an extension's method.
+
+    >>> from sy_extensions import Operator
+    >>> class Head(Operator):
+    ...     async def process(self, lines: list[str], *, count: int = 10) -> list[str]:
+    ...         return lines[:count]
+    >>> [(p.name, p.type, p.required) for p in signature_of(Head).parameters]
+    [('lines', 'list[str]', True), ('count', 'int', False)]
+    """
 
     name: str
     annotation: Any

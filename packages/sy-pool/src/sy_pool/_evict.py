@@ -35,6 +35,13 @@ class EvictionPolicy(Protocol):
 
     It is called under the pool's lock: it has to be quick, and sees only values. What it leaves
     out stays.
+
+    >>> class SmallestFirst:
+    ...     def rank(self, residents, *, now_s):
+    ...         by_size = sorted(residents, key=lambda resident: resident.size_bytes)
+    ...         return [Victim(resident.name, "the smallest") for resident in by_size]
+    >>> from sy_pool import Budget, ModelPool
+    >>> pool = ModelPool(Budget(memory="1 GiB"), policy=SmallestFirst())
     """
 
     def rank(self, residents: Sequence[Resident], *, now_s: float) -> Sequence[Victim]:

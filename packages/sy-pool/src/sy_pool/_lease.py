@@ -69,6 +69,12 @@ class Lease(Claim):
     """``async with pool.lease(name) as model``: the model, loaded and not unloaded meanwhile.
 
     Belongs to the task that enters it. Cancelling the wait gives up this claim and nothing else.
+
+    >>> from sy_pool import Budget, Model, ModelPool
+    >>> pool = ModelPool(Budget(memory="1 GiB"))
+    >>> pool.register(Model("upper", load=lambda: str.upper, memory="400 MiB"))
+    >>> pool.lease("upper", client="ann", timeout_s=5)
+    <Lease of upper for ann>
     """
 
     __slots__ = ("_future",)
@@ -106,7 +112,14 @@ class Lease(Claim):
 
 
 class BlockingLease(Claim):
-    """``with pool.lease_blocking(name) as model``: the same for threads without an event loop."""
+    """``with pool.lease_blocking(name) as model``: the same for threads without an event loop.
+
+    >>> from sy_pool import Budget, Model, ModelPool
+    >>> pool = ModelPool(Budget(memory="1 GiB"))
+    >>> pool.register(Model("upper", load=lambda: str.upper, memory="400 MiB"))
+    >>> pool.lease_blocking("upper")
+    <BlockingLease of upper for somebody unnamed>
+    """
 
     __slots__ = ("_event",)
 

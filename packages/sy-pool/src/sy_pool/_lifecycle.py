@@ -13,7 +13,11 @@ HISTORY = 32
 
 
 class State(StrEnum):
-    """Where a model is in its life."""
+    """Where a model is in its life.
+
+    >>> print(*State)
+    cold warming hot cooling failed
+    """
 
     COLD = "cold"
     WARMING = "warming"
@@ -37,7 +41,11 @@ ALLOWED = frozenset(
 
 @attrs.frozen
 class Transition:
-    """One step of a model's life: when (monotonic seconds), from where to where, and why."""
+    """One step of a model's life: when (monotonic seconds), from where to where, and why.
+
+    >>> print(Transition(1.0, State.HOT, State.COOLING, "idle for 1m"))
+    hot → cooling: idle for 1m
+    """
 
     at_s: float
     source: State

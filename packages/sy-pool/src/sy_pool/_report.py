@@ -26,7 +26,15 @@ class ModelStats:
 
 @attrs.frozen
 class PoolStats:
-    """A pool's numbers: what its models take now, and what they did since it was made."""
+    """A pool's numbers: what its models take now, and what they did since it was made.
+
+    >>> from sy_pool import Budget, Model, ModelPool
+    >>> pool = ModelPool(Budget(memory="1 GiB"))
+    >>> pool.register(Model("upper", load=lambda: str.upper, memory="400 MiB"))
+    >>> stats = pool.stats()
+    >>> stats.resident_bytes, [model.name for model in stats.models]
+    (0, ['upper'])
+    """
 
     budget_bytes: int
     resident_bytes: int
@@ -43,7 +51,11 @@ class PoolStats:
 
 @attrs.frozen
 class Stake:
-    """One who holds a model or waits for it, and for how long already."""
+    """One who holds a model or waits for it, and for how long already.
+
+    >>> print(Stake("ann", for_s=90.0))
+    ann for 1m 30s
+    """
 
     client: str
     for_s: float
@@ -57,6 +69,12 @@ class Explanation:
     """Why a model is where it is: who holds it, who waits for what, and its last steps.
 
     ``str()`` of it is for people.
+
+    >>> from sy_pool import Budget, Model, ModelPool
+    >>> pool = ModelPool(Budget(memory="1 GiB"))
+    >>> pool.register(Model("upper", load=lambda: str.upper, memory="400 MiB"))
+    >>> print(pool.explain("upper"))
+    upper (400 MiB) is cold
     """
 
     name: str
