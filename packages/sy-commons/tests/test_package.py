@@ -11,8 +11,8 @@ import sy_commons
 from sy_commons import Rule
 
 SOURCE = Path(sy_commons.__file__).parent
-# Two protocols, whose implementations have examples, and an enumeration.
-NO_EXAMPLE = {"Backoff", "Clock", "ErrorCategory"}
+# Protocols, whose implementations have examples, types of fields, and an enumeration.
+NO_EXAMPLE = {"Backoff", "Clock", "Duration", "ErrorCategory", "Layer", "Size"}
 
 
 def rooms() -> list[ModuleType]:

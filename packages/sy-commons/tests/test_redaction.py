@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sy_commons._redaction import MASK, is_secret_name, json_safe, redact_text, shown
+from sy_commons._redaction import MASK, MAX_TEXT, is_secret_name, json_safe, redact_text, shown
 
 SECRET = "c4naryc4naryc4nary99"
 
@@ -140,7 +140,7 @@ def test_no_pattern_is_slow_on_hostile_text(part: str) -> None:
 
 
 def test_a_token_across_the_cut_does_not_show() -> None:
-    text = "x" * 4085 + f" sk-{SECRET}"
+    text = "x" * (MAX_TEXT - 11) + f" sk-{SECRET}"
 
     assert SECRET[:3] not in shown(text)
 
@@ -175,5 +175,5 @@ def test_big_things_are_cut() -> None:
     assert len(json.dumps(json_safe(deep))) < 1000
     assert json_safe(list(range(500)))[-1] == "… 500 in all"
     assert len(json_safe({str(n): n for n in range(500)})) == 101
-    assert len(json_safe("a" * 10**6)) < 5000
+    assert len(json_safe("a" * 10**6)) < 17_000
     assert len(json_safe(10**6000)) < 100

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
         SystemClock,
         VirtualClock,
     )
+    from sy_commons._config import (
+        Config,
+        ConfigInvalid,
+        load_config,
+    )
     from sy_commons._database import (
         Database,
         DatabaseStats,
@@ -93,10 +98,20 @@ if TYPE_CHECKING:
     from sy_commons._ids import (
         uuid7,
     )
+    from sy_commons._layers import (
+        ConfigFileInvalid,
+        Layer,
+    )
     from sy_commons._lock import (
         FileLock,
         LockHeld,
         LockMisused,
+    )
+    from sy_commons._logging import (
+        Logger,
+        bound_fields,
+        get_logger,
+        log_context,
     )
     from sy_commons._reading import (
         read_bytes,
@@ -108,6 +123,11 @@ if TYPE_CHECKING:
     )
     from sy_commons._secret import (
         Secret,
+    )
+    from sy_commons._sinks import (
+        LoggingConfig,
+        configure_logging,
+        silence_logging,
     )
     from sy_commons._suggestion import (
         suggestion,
@@ -122,7 +142,9 @@ if TYPE_CHECKING:
         url,
     )
     from sy_commons._units import (
+        Duration,
         InvalidQuantity,
+        Size,
         format_duration,
         format_size,
         parse_duration,
@@ -159,6 +181,9 @@ _ROOMS = {
     "BinaryFile": "_file_errors",
     "Cancelled": "_errors",
     "Clock": "_clock",
+    "Config": "_config",
+    "ConfigFileInvalid": "_layers",
+    "ConfigInvalid": "_config",
     "ConfigurationError": "_errors",
     "Conflict": "_errors",
     "ConstantBackoff": "_backoff",
@@ -178,6 +203,7 @@ _ROOMS = {
     "DeadlineExceeded": "_errors",
     "DiskFull": "_file_errors",
     "DuckInProduction": "_duck",
+    "Duration": "_units",
     "ErrorCategory": "_errors",
     "ExponentialBackoff": "_backoff",
     "FileLock": "_lock",
@@ -187,9 +213,12 @@ _ROOMS = {
     "ForeignError": "_errors",
     "InternalError": "_errors",
     "InvalidQuantity": "_units",
+    "Layer": "_layers",
     "LinearBackoff": "_backoff",
     "LockHeld": "_lock",
     "LockMisused": "_lock",
+    "Logger": "_logging",
+    "LoggingConfig": "_sinks",
     "NetworkFilesystem": "_database_errors",
     "NotAFile": "_file_errors",
     "NotDecodable": "_file_errors",
@@ -204,6 +233,7 @@ _ROOMS = {
     "Rule": "_validation",
     "Secret": "_secret",
     "SerializationError": "_errors",
+    "Size": "_units",
     "StorageError": "_errors",
     "SymphonyError": "_errors",
     "SystemClock": "_clock",
@@ -214,6 +244,8 @@ _ROOMS = {
     "app_dirs": "_folders",
     "atomic_write": "_writing",
     "backoff": "_backoff",
+    "bound_fields": "_logging",
+    "configure_logging": "_sinks",
     "digest": "_text_rules",
     "duck": "_duck",
     "each": "_validation",
@@ -224,12 +256,15 @@ _ROOMS = {
     "format_duration": "_units",
     "format_size": "_units",
     "from_wire": "_wire",
+    "get_logger": "_logging",
     "hash_file": "_fingerprint",
     "hash_tree": "_fingerprint",
     "identifier": "_text_rules",
     "in_range": "_validation",
     "io_file_exists": "_text_rules",
     "is_a": "_validation",
+    "load_config": "_config",
+    "log_context": "_logging",
     "map_errors": "_boundary",
     "matches": "_text_rules",
     "max_length": "_validation",
@@ -244,6 +279,7 @@ _ROOMS = {
     "read_text": "_reading",
     "record": "_validation",
     "rule": "_validation",
+    "silence_logging": "_sinks",
     "suggestion": "_suggestion",
     "to_wire": "_wire",
     "url": "_text_rules",
@@ -257,6 +293,9 @@ __all__ = [
     "BinaryFile",
     "Cancelled",
     "Clock",
+    "Config",
+    "ConfigFileInvalid",
+    "ConfigInvalid",
     "ConfigurationError",
     "Conflict",
     "ConstantBackoff",
@@ -276,6 +315,7 @@ __all__ = [
     "DeadlineExceeded",
     "DiskFull",
     "DuckInProduction",
+    "Duration",
     "ErrorCategory",
     "ExponentialBackoff",
     "FileLock",
@@ -285,9 +325,12 @@ __all__ = [
     "ForeignError",
     "InternalError",
     "InvalidQuantity",
+    "Layer",
     "LinearBackoff",
     "LockHeld",
     "LockMisused",
+    "Logger",
+    "LoggingConfig",
     "NetworkFilesystem",
     "NotAFile",
     "NotDecodable",
@@ -302,6 +345,7 @@ __all__ = [
     "Rule",
     "Secret",
     "SerializationError",
+    "Size",
     "StorageError",
     "SymphonyError",
     "SystemClock",
@@ -312,6 +356,8 @@ __all__ = [
     "app_dirs",
     "atomic_write",
     "backoff",
+    "bound_fields",
+    "configure_logging",
     "digest",
     "duck",
     "each",
@@ -322,12 +368,15 @@ __all__ = [
     "format_duration",
     "format_size",
     "from_wire",
+    "get_logger",
     "hash_file",
     "hash_tree",
     "identifier",
     "in_range",
     "io_file_exists",
     "is_a",
+    "load_config",
+    "log_context",
     "map_errors",
     "matches",
     "max_length",
@@ -342,6 +391,7 @@ __all__ = [
     "read_text",
     "record",
     "rule",
+    "silence_logging",
     "suggestion",
     "to_wire",
     "url",

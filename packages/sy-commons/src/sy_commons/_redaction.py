@@ -14,7 +14,7 @@ from typing import Any
 
 from sy_commons._secret import MASK, Secret
 
-MAX_TEXT = 4096
+MAX_TEXT = 16_384
 MAX_ITEMS = 100
 MAX_DEPTH = 8
 _MAX_NAME = 256

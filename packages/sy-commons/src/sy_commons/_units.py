@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from sy_commons._errors import ErrorCategory, SymphonyError
 
@@ -166,3 +167,21 @@ def _refusal(found: Any, kind: str, reason: str) -> InvalidQuantity:
     example = '"8 GiB", "500 MB" or 4096' if kind == "size" else '"30s", "1h 30m" or "250ms"'
     shown = found if isinstance(found, str) else str(found)
     return InvalidQuantity(found=shown[:_LONGEST], kind=kind, reason=reason, example=example)
+
+
+class Quantity:
+    """Marks a number in a configuration as one that may be written with its unit."""
+
+    __slots__ = ("kind", "parse")
+
+    def __init__(self, kind: str, parse: Callable[[Any], float]) -> None:
+        self.kind = kind
+        self.parse = parse
+
+    def __repr__(self) -> str:
+        return f"<Quantity: {self.kind}>"
+
+
+# A field of a configuration: seconds, written "30s", and bytes, written "8 GiB".
+Duration = Annotated[float, Quantity("a duration", parse_duration)]
+Size = Annotated[int, Quantity("a size", parse_size)]
