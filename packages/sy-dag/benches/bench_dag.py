@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -128,45 +128,53 @@ def fresh() -> None:
 
 
 def dask_threaded() -> Callable[[], None] | None:
+    """The same graph under Dask's threaded scheduler, all of its last layer asked for."""
     threaded = optional("dask.threaded")
     if threaded is None:
         return None
     graph = {name: (plain, *before) for name, before in GRAPH.items()}
+    last_layer = list(GRAPH)[-WIDTH:]
 
     def run() -> None:
-        assert threaded.get(graph, LAST) == RESULT or True
-        threaded.get(graph, list(GRAPH)[-WIDTH:])
+        assert threaded.get(graph, last_layer)[0] == RESULT
 
     return run
 
 
-def case(name: str, ours: Compiled, limit: float, peers: Mapping[str, Any] | None = None) -> Case:
+def case(name: str, ours: Compiled, limit: float) -> Case:
     return Case(
         name=name,
         ours=ours.ours,
-        peers=peers or {"bare": bare},
-        budgets=[at_most(limit, "bare")],
+        peers={"bare": bare},
+        budgets=[at_most(limit, peer="bare")],
         operations=NODES,
         setup=ours.setup,
         teardown=ours.teardown,
     )
 
 
-Side = Callable[[], Coroutine[Any, Any, None]]
-
-
 def cases() -> list[Case]:
-    kept = Compiled(later, "process")
+    kept = Compiled(plain, "process")
     return [
         case("plain functions, journal off, compiled", Compiled(plain), 0.6),
         Case(
             name="plain functions, journal off, compiling included",
             ours=with_compiling,
             peers={"bare": bare},
-            budgets=[at_most(1.0, "bare")],
+            budgets=[at_most(1.0, peer="bare")],
             operations=NODES,
             each_round=fresh,
         ),
         case("async tasks, journal off", Compiled(later), 1.2),
-        case("async tasks, durability=process", kept, 1.8),
+        case("async tasks, durability=process", Compiled(later, "process"), 1.8),
+        Case(
+            name="plain functions, durability=process, against Dask threaded",
+            ours=kept.ours,
+            peers={"dask": dask_threaded()},
+            budgets=[at_most(0.2, peer="dask")],
+            operations=NODES,
+            setup=kept.setup,
+            teardown=kept.teardown,
+            rounds=5,
+        ),
     ]

@@ -42,7 +42,7 @@ from sy_dag import (
     run,
     task,
 )
-from sy_dag._run._journal import Journal
+from sy_dag._run._journal import Journal, read
 
 
 @task
@@ -602,6 +602,24 @@ async def test_changed_definitions_keep_finished_items_when_accepted(tmp_path: P
         result = await handle.result()
     assert result.outputs == {"text": "A+B+C"}
     assert ran == ["a", "b", "c", "c"]
+
+
+async def test_the_keys_of_items_are_on_the_disk_before_the_first_item_runs(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "r" / "journal"
+    seen: list[list[object]] = []
+
+    @task
+    def look(word: str) -> None:
+        if not seen:
+            seen.append([type(fact).__name__ for fact in read(journal).records])
+
+    with Workflow("keys") as wf:
+        look.map(["a", "b"])
+    async with Engine(tmp_path) as engine:
+        await (await engine.start(wf, run_id="r")).result()
+    assert seen == [["Began", "Expanded"]]
 
 
 async def test_two_engines_cannot_perform_the_same_run(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sy_dag._graph._workflow import Workflow
 
 _Place = tuple[str, ...]
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 def name_problem(name: str, taken: Container[str]) -> Problem | None:
@@ -58,8 +59,12 @@ def cycle_problem(cycle: tuple[str, ...]) -> Problem:
 
 def problems(workflow: Workflow) -> list[Problem]:
     """Return everything that keeps *workflow* from running, in the order of its nodes."""
+    nodes = workflow.nodes
     found = [
-        problem for node in workflow.nodes.values() for problem in _node_problems(workflow, node)
+        problem
+        for node in nodes.values()
+        if not _is_plainly_fine(node, nodes)
+        for problem in _node_problems(workflow, node)
     ]
     for output in workflow.outputs.values():
         where = ("outputs", output.name, "value")
@@ -70,6 +75,20 @@ def problems(workflow: Workflow) -> list[Problem]:
         cycle = cycle_problem(workflow.shape.cycle)
         found.append(Problem(cycle.code, cycle.text, cycle.hint, cycle.nodes, place))
     return found
+
+
+def _is_plainly_fine(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Tell in a glance what is so of most nodes: no options, and references that lead somewhere."""
+    if not node.is_plain or node.after or node.only_fallback:
+        return False
+    for value in node.arguments.values():
+        kind = type(value)
+        if kind is Ref:
+            if value.node not in nodes:
+                return False
+        elif kind not in _SCALARS:
+            return False
+    return True
 
 
 def _node_problems(workflow: Workflow, node: Node) -> Iterator[Problem]:

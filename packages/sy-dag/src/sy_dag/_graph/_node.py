@@ -80,6 +80,17 @@ class Node:
     function: Any = attrs.field(default=None, eq=False, repr=False)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether its kind is known and it has no options that could be wrong."""
+        return (
+            self.on_error is _ON_ERROR
+            and self.timeout_s is None
+            and not self.map
+            and self.kind in KINDS
+            and self.where in WHERE
+        )
+
+    @property
     def label(self) -> str:
         """What runs, for people."""
         return f"{self.kind} {self.runner}"
@@ -111,9 +122,8 @@ class Output:
 
 def node_problems(node: Node) -> Sequence[tuple[str, str, str]]:
     """Return what is wrong with a node alone: (field, what, the mend) of each problem."""
-    plain = node.on_error is _ON_ERROR and node.timeout_s is None and not node.map
-    if plain and node.kind in KINDS and node.where in WHERE:
-        return _FINE  # as most nodes are
+    if node.is_plain:
+        return _FINE
     checks = (
         (node.kind in KINDS, "kind", f"kind {node.kind!r} is unknown", f"one of {KINDS}"),
         (node.where in WHERE, "where", f"where={node.where!r} is unknown", f"one of {WHERE}"),

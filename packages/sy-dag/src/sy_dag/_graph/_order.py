@@ -49,8 +49,7 @@ def shape(nodes: Mapping[str, Node]) -> Shape:
     names = list(nodes)
     number = {name: i for i, name in enumerate(names)}
     data, waits = _edges(nodes, number)
-    implied = _implied(nodes, number, waits)
-    full = [list(dict.fromkeys((*own, *more))) for own, more in zip(waits, implied, strict=True)]
+    full = _with_implied(nodes, number, waits)
     ranks, stuck = _ranks(full)
     priorities = [-node.priority for node in nodes.values()]
     ordered = [
@@ -75,21 +74,24 @@ def _edges(
     return data, waits
 
 
-def _implied(
+def _with_implied(
     nodes: Mapping[str, Node], number: Mapping[str, int], waits: list[list[int]]
 ) -> list[list[int]]:
     """A fallback follows the node it stands in for, and comes before that one's dependants."""
-    implied: list[list[int]] = [[] for _ in waits]
-    stands_in: dict[int, int] = {}
-    for i, node in enumerate(nodes.values()):
-        fallback = number.get(node.on_error.fallback or "")
-        if fallback is not None:
-            stands_in[i] = fallback
-            implied[fallback].append(i)
-    if stands_in:
-        for j, before in enumerate(waits):
-            implied[j] += [stands_in[i] for i in before if i in stands_in and stands_in[i] != j]
-    return implied
+    stands_in = {
+        i: number[fallback]
+        for i, node in enumerate(nodes.values())
+        if (fallback := node.on_error.fallback) is not None and fallback in number
+    }
+    if not stands_in:
+        return waits
+    full = [
+        dict.fromkeys((*own, *(stands_in[i] for i in own if stands_in.get(i, j) != j)))
+        for j, own in enumerate(waits)
+    ]
+    for i, fallback in stands_in.items():
+        full[fallback][i] = None
+    return [list(before) for before in full]
 
 
 def _ranks(waits: list[list[int]]) -> tuple[list[int], set[int]]:

@@ -284,7 +284,7 @@ class Performance:
 
     def _work(self) -> None:
         arrivals, landed, todo = self._arrivals, self._landed, self._todo
-        perform = self._perform
+        perform, bounds = self._perform, self._bounds
         monotonic = self._monotonic
         until = monotonic() + _SLICE_S
         while landed or arrivals or todo:
@@ -295,7 +295,10 @@ class Performance:
                 self._land(landed.popleft())
                 continue
             instruction = todo.popleft()
-            perform[type(instruction)](instruction)
+            if type(instruction) is Start and bounds[instruction.node].lane is _INLINE:
+                self._call_inline(instruction, bounds[instruction.node])
+            else:
+                perform[type(instruction)](instruction)
             if monotonic() > until:
                 return
 
@@ -304,9 +307,6 @@ class Performance:
     def _start(self, start: Start) -> None:
         i, k = start.node, start.item
         bound = self._bounds[i]
-        if bound.lane is _INLINE:
-            self._call_inline(start, bound)
-            return
         flight = Flight(self, i, k, start.attempt, self._wall())
         try:
             arguments = self.data.arguments(i, k)
