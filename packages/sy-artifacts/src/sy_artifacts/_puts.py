@@ -94,7 +94,8 @@ def record(put: Put, *, database: Database, vault: Vault, finder: Finder, clock:
     placed = vault.place(put.content)
     try:
         blob_id = vault.enter(placed, now_us)
-        return _record_version(put, blob_id, sources, database, finder, now_us)
+        known = _known_version(put, blob_id, database, finder) if placed.blob is not None else None
+        return _record_version(put, blob_id, sources, known, database, now_us)
     except BaseException as error:
         vault.doom(error)  # half of it is written: what is around it must not be made durable
         raise
@@ -104,11 +105,10 @@ def _record_version(  # noqa: PLR0913, PLR0917 - one step of record, which has a
     put: Put,
     blob_id: int,
     sources: Sequence[index.Source],
+    known: tuple[int, int | None] | None,
     database: Database,
-    finder: Finder,
     now_us: int,
 ) -> Artifact:
-    known = _known_version(put, blob_id, database, finder)
     version_id, number = known or _add_version(put, blob_id, database, now_us)
     index.add_tags(database, version_id, put.tags)
     index.merge_metadata(database, version_id, put.metadata)
