@@ -336,7 +336,7 @@ async def test_a_guest_that_left_holds_nobody_up(connected: Any, until: Any) -> 
     await events.__aenter__()
     await connected.hub.publish("a", 1)
     task = asyncio.create_task(connected.hub.publish("a", 2))
-    await until(lambda: events.stats().waiting == 1)
+    await until(lambda: connected.hub._exchange._parked)
     assert not task.done()
     await guest.close()
     await task

@@ -395,6 +395,21 @@ async def test_cancelling_reaches_a_handler_two_connections_away(place: Any) -> 
     await handlers[0].cancelled.wait()
 
 
+async def test_deadline_and_headers_reach_a_handler_two_connections_away(place: Any) -> None:
+    def prepare(bus: Bus) -> None:
+        @bus.on("look")
+        async def look() -> Any:
+            context = current_request()
+            assert context is not None
+            return [context.remaining_s(), dict(context.headers)]
+
+    await place.guest(prepare, name="worker")
+    other = await place.guest()
+    left_s, headers = await other.request("look", headers={"traceparent": "t"}, timeout_s=7)
+    assert 0 < left_s <= 7
+    assert headers == {"traceparent": "t"}
+
+
 async def test_two_handlers_of_one_subject_conflict(place: Any) -> None:
     Stuck(place.hub, "stuck")
     with pytest.raises(HandlerConflict):

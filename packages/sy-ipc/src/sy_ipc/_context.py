@@ -62,8 +62,3 @@ def inherit(
     if context.headers:
         own = {**context.headers, **(own or {})}
     return timeout_s, own
-
-
-def leave_request() -> None:
-    """Make no request the current one."""
-    _current.set(None)

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from sy_commons import SymphonyError, suggestion
-from sy_ipc._context import leave_request
 from sy_ipc._core.flow import Ticket
 from sy_ipc._core.router import Router
 from sy_ipc._core.session import Outcome
@@ -36,7 +35,6 @@ class Exchange(ABC):
         self.codec = codec
         self.bound = False
         self.context = contextvars.copy_context()
-        self.context.run(leave_request)
         self.jobs: set[Job] = set()
         self.refused = 0
         self.published = 0
