@@ -261,3 +261,65 @@ def test_no_message_and_no_field_is_an_error(
     get_logger("any").info(message, value=value)
 
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_entry_forges_no_other_line_and_steers_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "log.txt"
+    configure_logging(standard=False, file=path)
+    nasty = "x\n00:00:00 ERROR forged: \x1b[2J\r\x9b2J\u2028"
+
+    get_logger("shop\nx").info(nasty)
+    get_logger("shop").info("sold {thing}", thing=nasty)
+    try:
+        raise ValueError(nasty)  # noqa: TRY301 - to be handled here
+    except ValueError:
+        get_logger("shop").exception("failed")
+
+    for text in (path.read_text("utf-8"), capsys.readouterr().err):
+        lines = text.splitlines()
+        assert not any(code in text for code in "\x1b\r\x9b\u2028")
+        assert sum(not line.startswith("    ") for line in lines) == 3
+
+
+def test_a_sink_of_ones_own_gets_redacted_entries_and_may_fail(
+    lines: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entries: list[dict[str, Any]] = []
+
+    def broken(entry: dict[str, Any]) -> None:
+        raise RuntimeError("no room")
+
+    read = lines(sinks=[broken, entries.append])
+    get_logger("shop").error("failed with password={p}", p=CANARY, api_key=CANARY)
+
+    assert entries == read()
+    assert entries[0]["message"] == "failed with password=***"
+    assert entries[0]["fields"]["api_key"] == "***"
+    assert "no room" in capsys.readouterr().err
+
+
+def test_the_ids_of_a_current_span_are_fields_where_opentelemetry_is_loaded(
+    lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Span:
+        is_valid, trace_id, span_id = True, 0xABC, 0xDEF
+
+        def get_span_context(self) -> Span:
+            return self
+
+    class Trace:
+        get_current_span = Span
+
+    read = lines()
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", Trace)  # type: ignore[arg-type]
+    get_logger("shop").info("in a span")
+    monkeypatch.setattr(Span, "is_valid", False)
+    get_logger("shop").info("in none")
+    monkeypatch.setattr(Trace, "get_current_span", None)
+    get_logger("shop").info("broken")
+
+    assert [entry.get("fields") for entry in read()] == [
+        {"trace_id": f"{0xABC:032x}", "span_id": f"{0xDEF:016x}"}, None, None,
+    ]  # fmt: skip

@@ -226,7 +226,21 @@ def _emit(  # noqa: PLR0913 - the parts of one entry
     text = message if literal or not fields else _filled(message, fields)
     bound = _context.get()
     extra = json_safe({**bound, **fields} if bound else fields) if bound or fields else {}
+    extra = {**_trace_ids(), **extra}
     emit(Entry(time.time(), level, name, redact_text(text), extra, _told(error)))
+
+
+def _trace_ids() -> dict[str, str]:
+    """Return the ids of OpenTelemetry's current span, where the program has loaded it."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        return {}
+    try:
+        span = trace.get_current_span().get_span_context()
+        ids = {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
+        return ids if span.is_valid else {}
+    except Exception:  # noqa: BLE001 - another's library must not keep an entry from being logged
+        return {}
 
 
 def _filled(message: str, fields: Mapping[str, Any]) -> str:

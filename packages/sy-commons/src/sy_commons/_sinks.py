@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,14 @@ from sy_commons._logging import Entry, emit_entry, level_of, listen
 
 if TYPE_CHECKING:
     from loguru import Logger as Loguru
-    from loguru import Record
+    from loguru import Message, Record
+
+Sink = Callable[[dict[str, Any]], object]
 
 _guard = threading.Lock()  # guards _active
+# A line is one entry: what is logged neither forges another one nor steers a terminal.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+_CONTROL |= {9: "\\t", 10: "\\n", 13: "\\r", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 _active: _Active | None = None
 
 
@@ -54,15 +59,23 @@ class LoggingConfig:
     standard: bool = True
 
 
-def configure_logging(config: LoggingConfig | None = None, **options: Any) -> LoggingConfig:
+def configure_logging(
+    config: LoggingConfig | None = None, *, sinks: Sequence[Sink] = (), **options: Any
+) -> LoggingConfig:
     """Let the log be heard, as *config* or its fields as keywords say; return what holds now.
 
     It is for the application: a library never calls it. Called again, it takes the place of the
-    call before. Raises ``ValidationError`` for a level that is none and ``StorageError`` where
+    call before. *sinks* are functions of yours that take each entry as JSON data; one that
+    fails is told of on standard error, and harms nobody. Raises
+    ``ValidationError`` for a level that is none and ``StorageError`` where
     a file cannot be opened; then all stays as it was. Safe from any thread.
 
-    >>> configure_logging(level="INFO", console=False, standard=False).console
-    False
+    >>> from sy_commons import get_logger
+    >>> entries = []
+    >>> config = configure_logging(console=False, standard=False, sinks=[entries.append])
+    >>> get_logger("shop").info("opened {path}", path="a/b", password="hunter2")
+    >>> entries[0]["message"], entries[0]["fields"]
+    ('opened a/b', {'path': 'a/b', 'password': '***'})
     >>> silence_logging()
     """
     global _active
@@ -73,7 +86,7 @@ def configure_logging(config: LoggingConfig | None = None, **options: Any) -> Lo
     threshold = level_of(wanted.level)
     levels = {name: level_of(level) for name, level in wanted.levels.items()}
     with _guard:
-        added = _Active(wanted)
+        added = _Active(wanted, sinks)
         before, _active = _active, added
         listen(added.emit, threshold=threshold, levels=levels)
         if before is not None:
@@ -98,10 +111,11 @@ def silence_logging() -> None:
 class _Active:
     """The sinks of one configuration, in a loguru that is shared with the application."""
 
-    def __init__(self, config: LoggingConfig) -> None:
+    def __init__(self, config: LoggingConfig, sinks: Sequence[Sink]) -> None:
         from loguru import logger  # noqa: PLC0415 - heavy, and only a configured log needs it
 
         self._config = config
+        self._sinks = tuple(sinks)
         self._logger: Loguru = logger
         self._handlers: list[int] = []
         self._standard: _Standard | None = None
@@ -147,6 +161,8 @@ class _Active:
             self._add(config.file, _text_line, colorize=False, **kept)
         if config.jsonl is not None:
             self._add(config.jsonl, _json_line, **kept)
+        for sink in self._sinks:
+            self._add(_to(sink), _no_line)
 
     def _add(self, sink: Any, line: Callable[[Record], str], **options: Any) -> None:
         added = self._logger.add(
@@ -205,14 +221,31 @@ def _text_line(record: Record) -> str:
     entry: Entry = record["extra"]["entry"]
     at = datetime.fromtimestamp(entry.at).astimezone()
     fields = "".join(f" {name}={_short(value)}" for name, value in entry.fields.items())
-    told = f"\n{entry.exception}" if entry.exception else ""
-    message, name = _escaped(entry.message + fields + told), _escaped(entry.name)
+    lines = entry.exception.splitlines()
+    told = "".join(f"\n    {line.translate(_CONTROL)}" for line in lines)
+    said = entry.message.translate(_CONTROL) + fields.translate(_CONTROL)
+    message, name = _escaped(said + told), _escaped(entry.name.translate(_CONTROL))
     stamp = at.strftime("%H:%M:%S.") + f"{at.microsecond // 1000:03}"
     return f"<dim>{stamp}</dim> <level>{entry.level.name:8}</level> {name}: {message}\n"
 
 
+def _no_line(record: Record) -> str:  # noqa: ARG001 - a sink of one's own gets data
+    return ""
+
+
+def _to(sink: Sink) -> Callable[[Message], None]:
+    def write(message: Message) -> None:
+        sink(_data(message.record["extra"]["entry"]))
+
+    return write
+
+
 def _json_line(record: Record) -> str:
-    entry: Entry = record["extra"]["entry"]
+    record["extra"]["line"] = json.dumps(_data(record["extra"]["entry"]), ensure_ascii=False)
+    return "{extra[line]}\n"
+
+
+def _data(entry: Entry) -> dict[str, Any]:
     data: dict[str, Any] = {
         "at": datetime.fromtimestamp(entry.at, UTC).isoformat(),
         "level": entry.level.name,
@@ -223,8 +256,7 @@ def _json_line(record: Record) -> str:
         data["fields"] = entry.fields
     if entry.exception:
         data["exception"] = entry.exception
-    record["extra"]["line"] = json.dumps(data, ensure_ascii=False)
-    return "{extra[line]}\n"
+    return data
 
 
 def _short(value: Any) -> str:
