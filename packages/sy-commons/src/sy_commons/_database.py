@@ -44,6 +44,7 @@ Migration = str | Callable[["Database"], None]
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _IDLE_CONNECTIONS = 16
 _CACHED_STATEMENTS = 256
+_CHECKPOINT_BYTES = 32 << 20  # a large batch need not copy the log into the file at its own end
 # mmap stays off: an I/O error on mapped memory is a signal, and no exception.
 _PRAGMAS = """
 PRAGMA synchronous = FULL;
@@ -313,8 +314,7 @@ class Database:
             raise self._translate(error) from error
         try:
             connection.set_busy_timeout(int(self._busy_timeout_s * 1000))
-            connection.execute(f"PRAGMA page_size = {self._page_size_bytes:d}")
-            _configure(connection)
+            _configure(connection, self._page_size_bytes)
         except apsw.NotADBError as error:
             connection.close()
             raise DatabaseForeign(path=self._name, reason="not a SQLite file") from error
@@ -497,8 +497,10 @@ class Database:
         return DatabaseLocked(path=self._name, reason="busy", waited_s=self._busy_timeout_s)
 
 
-def _configure(connection: apsw.Connection) -> None:
+def _configure(connection: apsw.Connection, page_size_bytes: int) -> None:
+    connection.execute(f"PRAGMA page_size = {page_size_bytes:d}")  # before all else, or it is late
     connection.execute(_PRAGMAS)
+    connection.wal_autocheckpoint(_CHECKPOINT_BYTES // page_size_bytes)
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
