@@ -426,9 +426,13 @@ class Database:
                 self._give(connection)
 
     def _refuse_foreign(self, connection: apsw.Connection, application_id: int, known: int) -> None:
-        found = _number(connection, "PRAGMA application_id")
-        version = _number(connection, "PRAGMA user_version")
-        tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
+        connection.execute("BEGIN")  # one look: another process may be making it right now
+        try:
+            found = _number(connection, "PRAGMA application_id")
+            version = _number(connection, "PRAGMA user_version")
+            tables = _number(connection, "SELECT count(*) FROM sqlite_schema")
+        finally:
+            _undo(connection, "ROLLBACK")
         if found != application_id and (found or version or tables):
             raise DatabaseForeign(
                 path=self._name, reason=f"application id {found}, and not {application_id}"
