@@ -24,6 +24,7 @@ from sy_dag import (
     NodeFailed,
     NodeState,
     NodeTimedOut,
+    OnError,
     Outcome,
     Ref,
     RunBusy,
@@ -212,6 +213,25 @@ def test_a_fallback_gives_the_value_and_its_dependants_never_notice() -> None:
     assert result.outputs["doubled"] == 14
     assert result.nodes["clever"].state is NodeState.FAILED
     assert result.nodes["clever"].fallback == "plain"
+
+
+async def test_a_fallback_may_have_a_fallback_and_the_last_value_counts(tmp_path: Path) -> None:
+    def fails(number: int = 0) -> int:
+        raise RuntimeError("no")
+
+    wf = Workflow("chained")
+    wf.add(Node("a", "operator", "fails", on_error=OnError(fallback="b")))
+    wf.add(Node("b", "operator", "fails", on_error=OnError(fallback="c"), only_fallback=True))
+    wf.add(Node("c", "operator", "seven", only_fallback=True))
+    wf.add(Node("d", "operator", "double", arguments={"number": Ref("a")}))
+    wf.output("value", Ref("d"))
+    wf.output("direct", Ref("a"))
+    operators = {"fails": fails, "seven": lambda: 7, "double": double}
+    async with Engine(tmp_path, operators=operators) as engine:
+        result = await (await engine.start(wf, run_id="r")).result()
+        stored = engine.open("r")
+    assert result.outputs == stored.outputs == {"value": 14, "direct": 7}
+    assert result.output_sources["direct"] == (Source("c", None, None),)
 
 
 def test_an_output_whose_node_was_skipped_is_missing_and_said_so() -> None:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sy_dag import Engine, JournalDamaged, JournalUnknown, OutputNotStorable, Workflow, task
@@ -141,6 +141,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(PLAIN)
 def test_a_value_comes_back_as_it_went_in(value: object) -> None:
     back = decode_value(encode_value(value, "n"))

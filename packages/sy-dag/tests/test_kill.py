@@ -176,3 +176,37 @@ def test_a_killed_run_counts_as_interrupted_and_tells_how_far_it_came(tmp_path: 
     )
     assert 0 < summary.progress.completed < summary.progress.total
     assert summary.pid is None
+
+
+WAITING = """
+import asyncio, sys
+from sy_dag import Workflow, run, task
+
+@task
+async def forever() -> None:
+    print("here", flush=True)
+    await asyncio.Event().wait()
+
+with Workflow("waiting") as wf:
+    forever()
+if __name__ == "__main__":
+    run(wf, folder=sys.argv[1], run_id="r")
+"""
+
+
+@pytest.mark.integration
+def test_ctrl_c_interrupts_a_blocking_run_within_a_second(tmp_path: Path) -> None:
+    (tmp_path / "waiting.py").write_text(WAITING)
+    command = [sys.executable, "-B", str(tmp_path / "waiting.py"), str(tmp_path / "runs")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        took_s = time.monotonic() - began
+    assert process.returncode == -signal.SIGINT
+    assert b"KeyboardInterrupt" in said
+    assert took_s < 1.0
+    [summary] = Engine(tmp_path / "runs").runs()
+    assert (summary.state, summary.pid) == (RunState.INTERRUPTED, None)

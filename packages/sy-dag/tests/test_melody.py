@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sy_dag import (
@@ -158,6 +158,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | Non
         Workflow.load(tmp_path)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="[]{}=\".'#\n\\ab1,$ ", max_size=60))
 def test_the_line_finder_ends_on_anything(text: str) -> None:
     lines(text)
@@ -171,6 +172,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.data())
 def test_every_key_is_found_on_its_line(document: dict[str, object], data: st.DataObject) -> None:
     text, expected, line = "", {}, 1

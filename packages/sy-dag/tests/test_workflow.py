@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sy_commons import ConstantBackoff, SymphonyError, ValidationError, from_wire, to_wire
@@ -90,6 +90,7 @@ def test_a_reference_cannot_be_walked_before_the_run() -> None:
         list(double(1))
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_texts_survive_the_notation_of_references(text: str) -> None:
     assert parse_text(format_text(text)) == text
@@ -111,6 +112,7 @@ ARGUMENTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(ARGUMENTS)
 def test_arguments_come_back_from_json_data(value: object) -> None:
     back = decode(encode(value))
@@ -218,6 +220,7 @@ def test_the_order_of_a_run_is_the_same_under_every_hash_seed() -> None:
     assert len(hashes) == 4  # the seeds did differ
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_order_is_topological_as_graphlib_has_it(seed: int) -> None:
     rng = random.Random(seed)
@@ -243,6 +246,7 @@ def ancestors(graph: dict[str, list[str]], name: str) -> set[str]:
     return found
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_cycle_is_found_and_is_one(seed: int) -> None:
     rng = random.Random(seed)

@@ -79,9 +79,9 @@ def _with_implied(
 ) -> list[list[int]]:
     """A fallback follows the node it stands in for, and comes before that one's dependants."""
     stands_in = {
-        i: number[fallback]
+        i: number[name]
         for i, node in enumerate(nodes.values())
-        if (fallback := node.on_error.fallback) is not None and fallback in number
+        if (name := node.on_error.fallback) is not None and name in number
     }
     if not stands_in:
         return waits

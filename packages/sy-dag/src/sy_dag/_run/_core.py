@@ -90,6 +90,8 @@ class Core:
         self._successors, self._mapped = plan.shape.successors, plan.mapped
         self._undecided = {g: len(primaries) for g, primaries in plan.primaries.items()}
         self._needed: set[int] = set()
+        self._stood_in_for: set[int] = set()  # failed, and another gave the value
+        self._void: set[int] = set()  # failed, and so did whatever might have stood in
         self._places = places
         self._live = False  # may start what is ready
         self._replaying = False
@@ -456,7 +458,7 @@ class Core:
             if not waiting[j] and self.states[j] is _PENDING:
                 self._ready(j, at)
         if self._undecided:
-            self._settle_fallbacks(i, at)
+            self._settle([i], at)
         if not self._open or self.goal is not None:
             self._finish_if_stopped()
 
@@ -474,30 +476,34 @@ class Core:
         self._tell(at, "node.completed", data, i)
         self._close(i, at)
 
-    def _settle_fallbacks(self, i: int, at: float) -> None:
-        """*i* was completed or skipped: its fallback may be needless, or it was one itself."""
-        standby = self.plan.fallback[i]
-        if standby >= 0:
-            self._undecided[standby] -= 1
-            if (
-                not self._undecided[standby]
-                and standby in self.plan.held
-                and standby not in self._needed
-                and self.states[standby] is _PENDING
-            ):
-                self._tell(at, "node.skipped", {"because": "not needed"}, standby)
-                self._skip(standby, at)
-        for f in self.plan.primaries.get(i, ()):
-            if self.states[f] is _FAILED:
-                self._stand_in(f, i, at)
+    def _settle(self, todo: list[int], at: float) -> None:
+        """These have come to an end: their fallbacks may be needless, or they were ones.
+
+        Not by recursion, here and below: chains are longer than the stack.
+        """
+        while todo:
+            i = todo.pop()
+            standby = self.plan.fallback[i]
+            if standby >= 0 and self.states[i] is not _FAILED:
+                self._undecided[standby] -= 1
+                if not self._undecided[standby] and self._is_idle(standby):
+                    self._tell(at, "node.skipped", {"because": "not needed"}, standby)
+                    todo += self._leave_out(standby, at)
+            for f in self.plan.primaries.get(i, ()):
+                if self.states[f] is _FAILED:
+                    todo += self._stand_in(f, i, at)
+
+    def _is_idle(self, standby: int) -> bool:
+        held = standby in self.plan.held and standby not in self._needed
+        return held and self.states[standby] is _PENDING
 
     def _fall_back(self, f: int, at: float) -> None:
         """*f* failed, and another node stands in for it."""
         g = self.plan.fallback[f]
         self._open -= 1
         self._undecided[g] -= 1
-        if self.states[g] in (_COMPLETED, _SKIPPED):
-            self._stand_in(f, g, at)
+        if self.states[g] in (_COMPLETED, _SKIPPED) or g in self._stood_in_for | self._void:
+            self._settle(self._stand_in(f, g, at), at)
         elif g in self.plan.held and g not in self._needed:
             self._waiting[g] -= 1
             if not self._waiting[g]:
@@ -505,33 +511,41 @@ class Core:
         self._needed.add(g)
         self._finish_if_done()
 
-    def _stand_in(self, f: int, g: int, at: float) -> None:
-        if self.states[g] is _SKIPPED:
-            self._skip_dependants(f, at)
-            return
+    def _stand_in(self, f: int, g: int, at: float) -> list[int]:
+        """What *g* gave counts as what *f* gives, and as what those give that *f* stands in for.
+
+        Returns what is to be settled next; where *g* gave nothing, that is what goes with it.
+        """
+        if self.states[g] is _SKIPPED or g in self._void:
+            self._void.add(f)
+            return [f, *self._skip_dependants(f, at)]
+        self._stood_in_for.add(f)
         self._out.append(StandIn(f, g))
-        for j in self.plan.shape.successors[f]:
+        for j in self._successors[f]:
             self._waiting[j] -= 1
             if not self._waiting[j] and self.states[j] is _PENDING:
                 self._ready(j, at)
+        return [f]
 
     def _skip(self, i: int, at: float) -> None:
         """Leave *i* out, and with it what needs its value; what merely comes after it goes on."""
+        self._settle(self._leave_out(i, at), at)
+        self._finish_if_done()
+
+    def _leave_out(self, i: int, at: float) -> list[int]:
+        """Mark *i* skipped, and what needs it; return them all."""
         self.states[i] = _SKIPPED
         self.skipped += 1
         self._open -= 1
-        self._skip_dependants(i, at)
-        if self._undecided:
-            self._settle_fallbacks(i, at)
-        self._finish_if_done()
+        return [i, *self._skip_dependants(i, at)]
 
-    def _skip_dependants(self, i: int, at: float) -> None:
+    def _skip_dependants(self, i: int, at: float) -> list[int]:
         todo = [i]
         skipped: list[int] = []
-        while todo:  # not by recursion: chains are longer than the stack
+        while todo:
             of = todo.pop()
-            because = {"because": self.plan.shape.names[of]}
-            for j in self.plan.shape.successors[of]:
+            because = {"because": self._names[of]}
+            for j in self._successors[of]:
                 self._waiting[j] -= 1
                 if self.states[j] is not _PENDING:
                     continue
@@ -544,10 +558,7 @@ class Core:
                     skipped.append(j)
                 elif not self._waiting[j]:
                     self._ready(j, at)
-        if self._undecided:
-            for j in skipped:
-                self._settle_fallbacks(j, at)
-        self._finish_if_done()
+        return skipped
 
     def _dispatch(self, at: float) -> None:
         """Start whatever has a place, most urgent first."""

@@ -79,6 +79,7 @@ KEPT = frozenset(
     {Began, Resumed, Expanded, Started, Completed, Failed, Logged, StopAsked, Ended, Redefined}
 )
 _encode = msgspec.msgpack.Encoder().encode
+_pack = _FRAME.pack
 _decode = msgspec.msgpack.Decoder(Record).decode
 
 
@@ -184,9 +185,10 @@ class Journal:
     def append(self, fact: Any) -> None:
         """Gather one fact; it is kept once ``flush`` returns."""
         payload = _encode(fact)
-        offset = self._offset + len(self._buffer)
-        self._buffer += _FRAME.pack(_MARK, len(payload), crc32(payload, offset & 0xFFFFFFFF))
-        self._buffer += payload
+        buffer = self._buffer
+        check = crc32(payload, self._offset + len(buffer) & 0xFFFFFFFF)
+        buffer += _pack(_MARK, len(payload), check)
+        buffer += payload
 
     def flush(self) -> None:
         """Write what was gathered. Where that fails the file is cut back to whole frames."""

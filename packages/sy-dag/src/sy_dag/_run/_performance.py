@@ -51,7 +51,7 @@ from sy_dag._run._facts import (
     Stopped,
     Wake,
 )
-from sy_dag._run._flight import Flight, call, contained, passed
+from sy_dag._run._flight import Flight, call, passed
 from sy_dag._run._journal import KEPT, Journal
 from sy_dag._run._plan import Lane
 from sy_dag._run._progress import Progress
@@ -61,7 +61,7 @@ from sy_dag._run._states import RunState
 from sy_dag._run._telling import Telling, log
 from sy_dag._run._threads import Threads
 
-_SLICE_S = 0.0005
+_SLICE_S = 0.0008
 _PROGRESS_EVERY_S = 0.1
 _INLINE, _ASYNC = Lane.INLINE, Lane.ASYNC
 _SPECIAL = frozenset({Outcome, CoroutineType})
@@ -107,6 +107,11 @@ class Performance:
         self._wall = time.time if usual else clock.wall
         self._monotonic = time.monotonic if usual else clock.monotonic
         self._loop = asyncio.get_running_loop()
+        self._new_task: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+        if self._loop.get_task_factory() is None:  # the loop's method would look, and then do this
+            self._new_task = partial(asyncio.Task, loop=self._loop)
+        else:
+            self._new_task = self._loop.create_task
         self._thread_id = threading.get_ident()
         self._flights: dict[tuple[int, int], Flight] = {}
         self._background: set[asyncio.Task[Any]] = set()
@@ -353,15 +358,14 @@ class Performance:
 
     def _call_async(self, flight: Flight, bound: Bound, arguments: dict[str, Any]) -> None:
         if bound.runner is not None:
-            work = contained(bound.call, (self._node_call(flight, arguments),), {})
+            work = flight.fly(bound.call, (self._node_call(flight, arguments),), {})
         elif bound.by_position:
-            work = contained(bound.call, *passed(bound, arguments))
+            work = flight.fly(bound.call, *passed(bound, arguments))
         else:
-            work = contained(bound.call, (), arguments)
+            work = flight.fly(bound.call, (), arguments)
         CURRENT.set(flight)  # the task's context is a copy of this one
         self._voice_is_mine = False
-        flight.task = task = self._loop.create_task(work)
-        task.add_done_callback(flight)
+        flight.task = self._new_task(work)
 
     def _call_in_thread(self, flight: Flight, bound: Bound, arguments: dict[str, Any]) -> None:
         context = contextvars.copy_context()
@@ -391,22 +395,23 @@ class Performance:
         )
 
     def land(self, flight: Flight) -> None:
-        """Take in that a flight's task is done."""
+        """Take in that a flight has ended; what it gave is with it."""
+        flight.landed = True
         self._landed.append(flight)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._drive)
 
     def _land(self, flight: Flight) -> None:
-        task = flight.task
-        if flight.abandoned or task is None:
+        if flight.abandoned:
             return
-        if task.cancelled():
+        error = flight.error
+        if error is None:
+            self._settle(flight, flight.value)
+        elif isinstance(error, asyncio.CancelledError):
             self._landed_cancelled(flight)
-        elif (error := task.exception()) is not None:
-            self._land_failed(flight, error)
         else:
-            self._settle(flight, task.result())
+            self._land_failed(flight, error)
 
     def _landed_cancelled(self, flight: Flight) -> None:
         if flight.expired:
@@ -428,6 +433,15 @@ class Performance:
 
     def _settle(self, flight: Flight, value: Any) -> None:
         """Take in the value of an attempt: encode it, keep it, and say it is completed."""
+        i = flight.node
+        if self._journal is None and flight.item == WHOLE and type(value) not in _SPECIAL:
+            if not flight.abandoned:
+                self._clear(flight)
+                self.data.values[i] = value
+                now = self._wall()
+                fact = Completed(self._names[i], None, flight.attempt, flight.started, now)
+                self._todo.extend(self.core.handle(fact))
+            return
         if flight.abandoned:
             if isinstance(value, Coroutine):
                 value.close()
@@ -556,7 +570,7 @@ class Performance:
         if flight.task is None:
             self._abandon(flight)
             return
-        flight.task.cancel("the run is stopping")
+        flight.stop("the run is stopping")
         flight.timer = self._loop.call_later(self._grace_s, self._abandon, flight)
 
     def _is_stopping(self, flight: Flight) -> bool:
@@ -583,7 +597,7 @@ class Performance:
             self._arrive(lambda: self._give_up(flight, told))
             return
         flight.expired = True
-        flight.task.cancel("timeout_s is over")
+        flight.stop("timeout_s is over")
         told = "and did not stop when told to"
         flight.timer = self._loop.call_later(
             self._grace_s, lambda: self._arrive(lambda: self._give_up(flight, told))
@@ -630,8 +644,7 @@ class Performance:
         log.error("run %s breaks off: %s", self.core.run_id, error)
         for flight in list(self._flights.values()):
             flight.abandoned = True
-            if flight.task is not None:
-                flight.task.cancel("the run broke off")
+            flight.stop("the run broke off")
         self.core.break_off(self._wall(), to_wire(error))
         self._close()
 
