@@ -75,18 +75,25 @@ class Bench:
 
 
 class Reading(Bench):
-    """A thousand values, in the store and in diskcache."""
+    """A thousand values, in the store and in diskcache, both opened anew after the writing."""
 
     def setup(self) -> None:
         super().setup()
-        diskcache = optional("diskcache")
-        self.cache = diskcache.Cache(str(self.folder / "cache")) if diskcache else None
+        self.cache = self.open_cache()
         values = [os.urandom(SIZE) for _ in range(1_000)]
         with self.store.batch():
             self.digests = [self.store.put(value).digest for value in values]
         if self.cache is not None:
             for digest, value in zip(self.digests, values, strict=True):
                 self.cache.set(digest, value)
+            self.cache.close()
+            self.cache = self.open_cache()
+        self.store.close()
+        self.store = ArtifactStore.open(self.folder / "store")
+
+    def open_cache(self) -> Any:
+        diskcache = optional("diskcache")
+        return diskcache.Cache(str(self.folder / "cache")) if diskcache else None
 
     def teardown(self) -> None:
         if self.cache is not None:
