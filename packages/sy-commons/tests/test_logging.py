@@ -323,3 +323,15 @@ def test_the_ids_of_a_current_span_are_fields_where_opentelemetry_is_loaded(
     assert [entry.get("fields") for entry in read()] == [
         {"trace_id": f"{0xABC:032x}", "span_id": f"{0xDEF:016x}"}, None, None,
     ]  # fmt: skip
+
+
+def test_an_application_may_remove_all_of_logurus_handlers(lines: Any) -> None:
+    from loguru import logger  # noqa: PLC0415 - heavy, and here alone
+
+    lines()
+    logger.remove()
+    get_logger("shop").info("heard by nobody")
+    read = lines()
+    get_logger("shop").info("heard again")
+
+    assert [entry["message"] for entry in read()] == ["heard again"]

@@ -238,9 +238,10 @@ def _trace_ids() -> dict[str, str]:
     try:
         span = trace.get_current_span().get_span_context()
         ids = {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
-        return ids if span.is_valid else {}
+        valid = span.is_valid
     except Exception:  # noqa: BLE001 - another's library must not keep an entry from being logged
         return {}
+    return ids if valid else {}
 
 
 def _filled(message: str, fields: Mapping[str, Any]) -> str:

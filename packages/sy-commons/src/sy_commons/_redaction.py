@@ -74,6 +74,8 @@ _PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
 )
+# What can stand in a text without any of = : - and _, as most texts are.
+_UNMARKED = tuple(part for part in _PATTERNS if part[0][0] in ("bearer ", "basic ", "akia", "eyj"))
 
 
 @lru_cache(maxsize=2048)
@@ -95,7 +97,8 @@ def redact_text(text: str) -> str:
     "GET https://***@host/x password='***' max_tokens=5"
     """
     lowered = text.lower()
-    for literals, pattern in _PATTERNS:
+    marked = "=" in text or ":" in text or "-" in text or "_" in text
+    for literals, pattern in _PATTERNS if marked else _UNMARKED:
         for literal in literals:
             if literal in lowered:
                 text = pattern.sub(_mask, text)
@@ -146,7 +149,11 @@ def _guarded(value: Any, name: str, depth: int) -> Any:
 
 
 def _json_safe(value: Any, name: str, depth: int) -> Any:
-    if isinstance(value, Secret) or (name and is_secret_name(name)):
+    if name and is_secret_name(name):
+        return MASK
+    if type(value) is str:  # what nearly everything is
+        return shown(value)
+    if isinstance(value, Secret):
         return MASK
     if value is None or isinstance(value, bool):
         return value
@@ -176,7 +183,11 @@ def _safe_items(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
             safe["…"] = f"{len(value)} in all"
             break
         label = text_of(key)
-        safe[shown(label)] = _guarded(item, label, depth + 1)
+        told = label if len(label) < _MAX_NAME and label.isidentifier() else shown(label)
+        if type(item) is str and not is_secret_name(label):
+            safe[told] = shown(item)
+        else:
+            safe[told] = _guarded(item, label, depth + 1)
     return safe
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import attrs
 
 from sy_commons._errors import StorageError
 from sy_commons._logging import Entry, emit_entry, level_of, listen
+from sy_commons._units import InvalidQuantity, parse_size
 
 if TYPE_CHECKING:
     from loguru import Logger as Loguru
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 Sink = Callable[[dict[str, Any]], object]
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _guard = threading.Lock()  # guards _active
 # A line is one entry: what is logged neither forges another one nor steers a terminal.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
@@ -53,7 +58,7 @@ class LoggingConfig:
     colour: bool | None = None
     file: Path | None = None
     jsonl: Path | None = None
-    rotation: str = "10 MB"
+    rotation: str | None = "10 MB"
     retention: int = 5
     compression: str | None = None
     standard: bool = True
@@ -66,9 +71,9 @@ def configure_logging(
 
     It is for the application: a library never calls it. Called again, it takes the place of the
     call before. *sinks* are functions of yours that take each entry as JSON data; one that
-    fails is told of on standard error, and harms nobody. Raises
-    ``ValidationError`` for a level that is none and ``StorageError`` where
-    a file cannot be opened; then all stays as it was. Safe from any thread.
+    fails is told of on standard error, and harms nobody. Raises ``ValidationError`` for a
+    level that is none and ``StorageError`` where a file cannot be opened; then all stays as it
+    was. Safe from any thread.
 
     >>> from sy_commons import get_logger
     >>> entries = []
@@ -130,7 +135,7 @@ class _Active:
 
     def emit(self, entry: Entry) -> None:
         """Hand *entry* to loguru, which writes it to every sink."""
-        self._logger.bind(entry=entry).log(entry.level.name, "{}", entry.message)
+        self._logger.bind(entry=entry).log(entry.level.name, entry.message)
 
     def take_in_standard(self) -> None:
         """Hear what the standard library's logging and warnings say, if wanted."""
@@ -140,7 +145,8 @@ class _Active:
     def close(self) -> None:
         """Take the sinks away again."""
         for handler in self._handlers:
-            self._logger.remove(handler)
+            with suppress(ValueError):  # the application has removed all of loguru's handlers
+                self._logger.remove(handler)
         self._handlers.clear()
         if self._standard is not None:
             self._standard.close()
@@ -149,7 +155,6 @@ class _Active:
     def _add_all(self) -> None:
         config = self._config
         kept: dict[str, Any] = {
-            "rotation": config.rotation,
             "retention": config.retention,
             "compression": config.compression,
             "encoding": "utf-8",
@@ -158,9 +163,10 @@ class _Active:
             colour = config.colour if config.colour is not None else sys.stderr.isatty()
             self._add(_write_to_stderr, _text_line, colorize=colour)
         if config.file is not None:
-            self._add(config.file, _text_line, colorize=False, **kept)
+            rotation = _rotation(config.rotation)
+            self._add(config.file, _text_line, colorize=False, rotation=rotation, **kept)
         if config.jsonl is not None:
-            self._add(config.jsonl, _json_line, **kept)
+            self._add(config.jsonl, _json_line, rotation=_rotation(config.rotation), **kept)
         for sink in self._sinks:
             self._add(_to(sink), _no_line)
 
@@ -229,6 +235,30 @@ def _text_line(record: Record) -> str:
     return f"<dim>{stamp}</dim> <level>{entry.level.name:8}</level> {name}: {message}\n"
 
 
+class _BySize:
+    """Says when a file is full; counts, where loguru asks the file before every line."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._file: TextIO | None = None
+        self._size = 0
+
+    def __call__(self, message: str, file: TextIO) -> bool:
+        if file is not self._file:
+            self._file, self._size = file, os.fstat(file.fileno()).st_size
+        self._size += len(message) if message.isascii() else len(message.encode())
+        return self._size > self._most
+
+
+def _rotation(rotation: str | None) -> str | _BySize | None:
+    if rotation is None:
+        return None
+    try:
+        return _BySize(parse_size(rotation))
+    except InvalidQuantity:
+        return rotation  # by time: "1 day", "00:00"
+
+
 def _no_line(record: Record) -> str:  # noqa: ARG001 - a sink of one's own gets data
     return ""
 
@@ -241,13 +271,18 @@ def _to(sink: Sink) -> Callable[[Message], None]:
 
 
 def _json_line(record: Record) -> str:
-    record["extra"]["line"] = json.dumps(_data(record["extra"]["entry"]), ensure_ascii=False)
+    record["extra"]["line"] = _encode(_data(record["extra"]["entry"]))
     return "{extra[line]}\n"
+
+
+@lru_cache(maxsize=4)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _data(entry: Entry) -> dict[str, Any]:
     data: dict[str, Any] = {
-        "at": datetime.fromtimestamp(entry.at, UTC).isoformat(),
+        "at": f"{_second(int(entry.at))}.{int(entry.at % 1 * 1e6):06}+00:00",
         "level": entry.level.name,
         "logger": entry.name,
         "message": entry.message,
