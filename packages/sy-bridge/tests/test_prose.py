@@ -33,7 +33,7 @@ Ends here
 
 
 def texts(passages: object) -> list[str]:
-    return [passage["text"] for passage in passages]  # type: ignore[attr-defined]
+    return [passage["text"] for passage in passages]  # type: ignore[attr-defined]  # any iterable of passages
 
 
 def test_a_page_gives_headings_sentences_and_items_without_markup() -> None:

@@ -45,7 +45,7 @@ def test_jitter_spreads_downwards_and_a_seed_repeats_it() -> None:
 )
 def test_impossible_policies_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValidationError, match="no back-off has"):
-        ExponentialBackoff(**options)  # type: ignore[arg-type]
+        ExponentialBackoff(**options)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_policies_are_found_by_name() -> None:

@@ -53,7 +53,7 @@ def test_the_expression_is_exact_wherever_the_call_stands(told: Any) -> None:
         things * 1  # a comment in between
         + things
     )
-    print("größe", duck(word), sy_commons.duck(word.upper()))  # noqa: TID251
+    print("größe", duck(word), sy_commons.duck(word.upper()))  # noqa: TID251 - what it shows is what is tried
     duck(duck(things[0]) + 1)
     duck(value=things)
     duck(word + ")(")

@@ -80,7 +80,7 @@ class Hostile:
         raise RuntimeError("no text")
 
     __repr__ = __str__
-    __format__ = None  # type: ignore[assignment]
+    __format__ = None  # type: ignore[assignment]  # broken on purpose
 
 
 class HostileMapping(Mapping[str, int]):
@@ -143,7 +143,7 @@ def test_missing_and_unknown_facts_are_named(facts: dict[str, Any], says: str) -
 
 def test_an_error_with_facts_takes_no_text() -> None:
     with pytest.raises(TypeError, match="by keyword: shelf, count"):
-        ShelfFull("text", shelf="A")  # type: ignore[misc]
+        ShelfFull("text", shelf="A")  # type: ignore[misc]  # wrong on purpose
 
 
 def test_the_signature_shows_the_facts_keyword_only_and_annotated() -> None:
@@ -230,7 +230,7 @@ def test_whatever_the_facts_both_trips_keep_text_context_and_notes(
         assert_same(pickled, error)
         again = from_wire(to_wire(error))
         assert to_wire(again) == to_wire(error)
-        assert again.context == error.context  # type: ignore[attr-defined]
+        assert again.context == error.context  # type: ignore[attr-defined]  # known to have it
 
 
 def test_pickling_keeps_facts_as_they_are() -> None:
@@ -280,7 +280,7 @@ def test_a_group_survives_both_trips() -> None:
     for back in (pickle.loads(pickle.dumps(group)), from_wire(to_wire(group))):
         assert isinstance(back, ExceptionGroup)
         assert back.message == "two"
-        assert_same(back.exceptions[0], group.exceptions[0])  # type: ignore[arg-type]
+        assert_same(back.exceptions[0], group.exceptions[0])  # type: ignore[arg-type]  # the group keeps its kind
         assert repr(back.exceptions[1].exceptions[0]) == "ValueError('v')"
         assert back.__notes__ == ["together"]
 
@@ -304,7 +304,7 @@ def test_an_unknown_code_becomes_its_categorys_class_and_is_told_on(category: st
 
 
 def test_cancellation_stays_cancellation() -> None:
-    import asyncio  # noqa: PLC0415
+    import asyncio  # noqa: PLC0415 - the import is part of what is tried
 
     assert type(from_wire(to_wire(asyncio.CancelledError("stop")))) is asyncio.CancelledError
 
@@ -393,7 +393,7 @@ def test_errors_are_mapped_at_a_boundary() -> None:
     for passes in (ValueError("v"), ConfigurationError("c"), KeyboardInterrupt()):
         with pytest.raises(type(passes)):
             read(passes)
-    with pytest.raises(TypeError, match="never mapped"), map_errors({KeyboardInterrupt: NotFound}):  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="never mapped"), map_errors({KeyboardInterrupt: NotFound}):  # type: ignore[dict-item]  # wrong on purpose
         pass
 
 

@@ -64,7 +64,7 @@ def test_a_fifo_that_takes_the_files_place_does_not_hang(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text("a file")
-    looked = os.stat(file)  # noqa: PTH116
+    looked = os.stat(file)  # noqa: PTH116 - plain calls look where ours wrote
     file.unlink()
     os.mkfifo(file)
     monkeypatch.setattr(os, "stat", lambda path: looked)
@@ -74,7 +74,7 @@ def test_a_fifo_that_takes_the_files_place_does_not_hang(
 
 
 def test_a_file_that_vanished_is_missing(file: Path) -> None:
-    for path in (file, file / "below", Path("")):  # noqa: PTH201
+    for path in (file, file / "below", Path("")):  # noqa: PTH201 - as a caller might give it
         with pytest.raises((PathMissing, NotAFile)):
             read_text(path)
 
@@ -89,7 +89,7 @@ def test_an_impossible_path_is_a_problem_and_no_crash(path: str) -> None:
 
 def test_a_path_as_bytes_is_refused() -> None:
     with pytest.raises(TypeError, match="a path is a str or a Path"):
-        read_bytes(b"x")  # type: ignore[arg-type]
+        read_bytes(b"x")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_what_may_not_be_read_is_refused(fs: FakeFilesystem) -> None:

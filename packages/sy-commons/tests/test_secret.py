@@ -18,7 +18,7 @@ class Config:
 def test_it_shows_itself_only_through_reveal() -> None:
     secret = Secret(CANARY)
     texts = [str(secret), repr(secret), f"{secret}", f"{secret:>20}", f"{secret!r:>20}"]
-    texts += [f"{[secret]} { ({'a': secret}) }", repr(Config(secret)), "%s" % secret]  # noqa: UP031
+    texts += [f"{[secret]} { ({'a': secret}) }", repr(Config(secret)), "%s" % secret]  # noqa: UP031 - the old way is a way out too
 
     assert CANARY not in "".join(texts)
     assert secret.reveal() == CANARY
@@ -47,4 +47,4 @@ def test_it_compares_and_hashes_by_what_it_holds() -> None:
 
 def test_it_holds_text_alone() -> None:
     with pytest.raises(TypeError, match="int"):
-        Secret(5)  # type: ignore[arg-type]
+        Secret(5)  # type: ignore[arg-type]  # wrong on purpose

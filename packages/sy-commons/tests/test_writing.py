@@ -39,7 +39,7 @@ def test_it_replaces_what_was_there_and_leaves_nothing_else(file: Path, content:
 
         wanted = content.encode() if isinstance(content, str) else bytes(content)
         assert file.read_bytes() == wanted
-        assert os.listdir(file.parent) == ["state.json"]  # noqa: PTH208
+        assert os.listdir(file.parent) == ["state.json"]  # noqa: PTH208 - plain calls look where ours wrote
 
 
 def test_the_mode_is_kept_and_a_new_file_gets_what_the_umask_leaves(file: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_link_is_followed_and_stays_one(tmp_path: Path) -> None:
 
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "again").is_symlink()
-    assert os.listdir(tmp_path / "real") == ["file"]  # noqa: PTH208
+    assert os.listdir(tmp_path / "real") == ["file"]  # noqa: PTH208 - plain calls look where ours wrote
 
 
 def test_what_cannot_be_written_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -103,14 +103,14 @@ def test_what_cannot_be_written_is_refused_with_the_reason(tmp_path: Path) -> No
     ):
         with pytest.raises(error):
             atomic_write(tmp_path / name, b"x")
-    assert sorted(os.listdir(tmp_path)) == ["circle", "fifo"]  # noqa: PTH208
+    assert sorted(os.listdir(tmp_path)) == ["circle", "fifo"]  # noqa: PTH208 - plain calls look where ours wrote
 
 
 def test_a_name_of_the_longest_length_is_written(tmp_path: Path) -> None:
     for name in ("x" * 255, "ö" * 127):
         atomic_write(tmp_path / name, b"x")
 
-    assert len(os.listdir(tmp_path)) == 2  # noqa: PTH208
+    assert len(os.listdir(tmp_path)) == 2  # noqa: PTH208 - plain calls look where ours wrote
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "rename", "fchmod"])
@@ -129,7 +129,7 @@ def test_after_a_failure_the_old_file_stands_alone(
     monkeypatch.undo()
 
     assert file.read_bytes() == b"old"
-    assert os.listdir(file.parent) == ["state.json"]  # noqa: PTH208
+    assert os.listdir(file.parent) == ["state.json"]  # noqa: PTH208 - plain calls look where ours wrote
 
 
 def test_the_file_is_on_disk_before_it_takes_its_place_and_the_folder_after(
@@ -139,7 +139,7 @@ def test_the_file_is_on_disk_before_it_takes_its_place_and_the_folder_after(
     fsync, rename = os.fsync, os.rename
 
     def sync(descriptor: int) -> None:
-        done.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")  # noqa: PTH112
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")  # noqa: PTH112 - as the kernel names it
         fsync(descriptor)
 
     def replace(*arguments: Any, **keywords: Any) -> None:

@@ -203,11 +203,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         import json  # noqa: PLC0415 - for --json alone
 
-        print(json.dumps({"files": count, "found": [duck._asdict() for duck in found]}))  # noqa: T201
+        print(json.dumps({"files": count, "found": [duck._asdict() for duck in found]}))  # noqa: T201 - a command talks to the terminal
     else:
         for at in found:
-            print(f"{at.file}:{at.line}:{at.column}: {shown(at.text)}")  # noqa: T201
-        print(f"{len(found)} in {count} files", file=sys.stderr)  # noqa: T201
+            print(f"{at.file}:{at.line}:{at.column}: {shown(at.text)}")  # noqa: T201 - a command talks to the terminal
+        print(f"{len(found)} in {count} files", file=sys.stderr)  # noqa: T201 - a command talks to the terminal
     return FAILED if found else 0
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 # What the compiler itself parses with; private, and the same since it was called sre_parse.
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined]  # private in name; the only way to see what a pattern is
+from re import _parser as parser  # type: ignore[attr-defined]  # private in name; the only way to see what a pattern is
 from typing import Any
 
 _ALL = frozenset(range(257))  # the characters below 256, and one for all others

@@ -48,11 +48,11 @@ def atomic_write(
         real = os.path.realpath(name)
         if os.path.islink(real):  # noqa: PTH114 - realpath gives up on a circle
             raise FileProblem(path=name, reason="its links go in a circle")
-        folder = os.open(os.path.dirname(real), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120
+        folder = os.open(os.path.dirname(real), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # noqa: PTH120 - text paths: no Path is made for each write
     except (OSError, ValueError) as error:
         raise file_problem(name, error) from error
     try:
-        write_at(folder, os.path.basename(real), content, told=name, mode=mode)  # noqa: PTH119
+        write_at(folder, os.path.basename(real), content, told=name, mode=mode)  # noqa: PTH119 - as above
     finally:
         os.close(folder)
 
