@@ -1,13 +1,95 @@
-"""The foundation of the Symphony libraries.
+r"""The things every program needs, done once. This is the guide; each name says the rest.
+
+Errors are classes with facts; text, context, pickling and the wire form follow from them.
 
 >>> from sy_commons import ErrorCategory, SymphonyError
 >>> class LampOut(SymphonyError):
+...     '''A lamp does not shine.'''
 ...     code = "guide.lamp_out"
 ...     category = ErrorCategory.UNAVAILABLE
 ...     message = "the lamp in {room} is out"
+...     hint = "change the bulb in the {room}"
 ...     room: str
->>> print(LampOut(room="hall"))
-the lamp in hall is out
+>>> error = LampOut(room="hall")
+>>> print(error, "|", error.hint, "|", error.context, "|", error.retryable)
+the lamp in hall is out | change the bulb in the hall | {'room': 'hall'} | True
+>>> SymphonyError.from_wire(error.to_wire()).room
+'hall'
+
+Somebody else's exceptions become ours where we meet them.
+
+>>> from sy_commons import StorageError, map_errors
+>>> with map_errors({OSError: StorageError}):
+...     open("/no/such/file")
+Traceback (most recent call last):
+...
+sy_commons._errors.StorageError: [Errno 2] No such file or directory: '/no/such/file'
+
+Files are written whole or not at all, and stay where they belong.
+
+>>> import tempfile
+>>> from sy_commons import FileLock, Root, atomic_write, read_text
+>>> folder = tempfile.mkdtemp()
+>>> with FileLock(f"{folder}/lock", timeout_s=5):
+...     atomic_write(f"{folder}/default.toml", 'workers = 6\n[db]\nport = 1\n')
+>>> with Root(folder) as root:
+...     root.list(), root.read_text("default.toml") == read_text(f"{folder}/default.toml")
+(['default.toml', 'lock'], True)
+
+Configuration is a class of attrs; it comes from files, variables and the program, and can say so.
+
+>>> import attrs
+>>> from sy_commons import ConfigInvalid, Duration, Secret, Size, load_config
+>>> @attrs.frozen
+... class Db:
+...     port: int = 5432
+>>> @attrs.frozen
+... class App:
+...     workers: int = 4
+...     timeout: Duration = 30.0
+...     memory: Size = 1 << 30
+...     api_key: Secret = Secret("")
+...     db: Db = Db()
+>>> environ = {"ACME__WORKERS": "8", "ACME__MEMORY": "8 GiB", "ACME__API_KEY": "k"}
+>>> config = load_config(App, dirs=[folder], prefix="ACME", environ=environ)
+>>> config.value.workers, config.value.db.port, config.value.memory, config.value.api_key
+(8, 1, 8589934592, Secret('***'))
+>>> config.explain("workers").replace(folder, "config")
+'8  from ACME__WORKERS; shadows 6 at config/default.toml:1'
+>>> try:
+...     load_config(App, dirs=[], overrides={"timeuot": "1s", "db.port": "x"}, environ={})
+... except ConfigInvalid as error:
+...     print(error)
+2 problems in the configuration:
+  timeuot: there is no such key; did you mean 'timeout'? (from overrides)
+  db.port: expected an integer, found 'x' (from overrides)
+
+Rules are checked before a request is made; all failures are told, with their paths.
+
+>>> from sy_commons import each, max_length, not_empty, validate
+>>> rules = {"name": not_empty & max_length(80), "tags": each(max_length(3))}
+>>> for problem in validate({"name": "", "tags": ["ok", "long"]}, rules):
+...     print(problem)
+name: expected something in it, found ''
+tags[1]: expected at most 3 characters, found 4: 'long'
+
+Loggers are silent until the application, and no library, says where the log goes.
+
+>>> from sy_commons import configure_logging, get_logger, log_context, silence_logging
+>>> entries = []
+>>> _ = configure_logging(console=False, sinks=[entries.append])
+>>> with log_context(run="r-42"):
+...     get_logger("shop").info("leased {model}", model="minilm", token="s3cr3t")
+>>> silence_logging()
+>>> entries[0]["message"], entries[0]["fields"]
+('leased minilm', {'run': 'r-42', 'model': 'minilm', 'token': '***'})
+
+And a look at a value is one word, that ``sy duck --check`` finds again:
+``total = duck(price * count)`` prints ``[DUCK DEBUGGING] shop.py:12 price * count = 42.0``.
+
+Importing this package loads none of its rooms: each comes with the first of its names that is
+used. A command adds itself to ``sy`` by an entry point, see :mod:`sy_commons.cli`; what tests
+share is in :mod:`sy_commons.testing`.
 """
 
 from importlib import import_module

@@ -151,18 +151,14 @@ def _guarded(value: Any, name: str, depth: int) -> Any:
 def _json_safe(value: Any, name: str, depth: int) -> Any:
     if name and is_secret_name(name):
         return MASK
-    if type(value) is str:  # what nearly everything is
-        return shown(value)
+    if isinstance(value, str):  # what nearly everything is
+        return shown(str(value))
     if isinstance(value, Secret):
         return MASK
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return int(value) if -_LARGEST_INTEGER < value < _LARGEST_INTEGER else hex(value)[:64] + "…"
-    if isinstance(value, float):
-        return float(value) if value - value == 0 else str(value)  # neither NaN nor infinite
-    if isinstance(value, str):
-        return shown(str(value))
+    if isinstance(value, int | float):
+        return _safe_number(value)
     if isinstance(value, bytes | bytearray):
         return shown(repr(bytes(value[:MAX_TEXT])))
     if depth >= MAX_DEPTH:
@@ -174,6 +170,12 @@ def _json_safe(value: Any, name: str, depth: int) -> Any:
         safe = [_guarded(item, "", depth + 1) for item in several[:MAX_ITEMS]]
         return [*safe, f"… {len(value)} in all"] if len(value) > MAX_ITEMS else safe
     return shown(text_of(value))
+
+
+def _safe_number(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(value) if value - value == 0 else str(value)  # neither NaN nor infinite
+    return int(value) if -_LARGEST_INTEGER < value < _LARGEST_INTEGER else hex(value)[:64] + "…"
 
 
 def _safe_items(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
