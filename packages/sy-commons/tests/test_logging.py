@@ -313,7 +313,7 @@ def test_the_ids_of_a_current_span_are_fields_where_opentelemetry_is_loaded(
         get_current_span = Span
 
     read = lines()
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", Trace)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", Trace)  # type: ignore[arg-type]  # a stand-in for the module
     get_logger("shop").info("in a span")
     monkeypatch.setattr(Span, "is_valid", False)
     get_logger("shop").info("in none")

@@ -62,4 +62,4 @@ def test_every_public_function_and_class_has_a_doctest_that_is_collected() -> No
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        sy_commons.nothing  # noqa: B018
+        sy_commons.nothing  # noqa: B018 - the look-up itself is what is tried
