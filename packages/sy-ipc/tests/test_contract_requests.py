@@ -202,6 +202,18 @@ async def test_timeouts_of_many_requests_are_each_their_own(place: Any) -> None:
     assert ended == [0.01, 0.05, 0.09]
 
 
+async def test_a_short_timeout_does_not_wait_for_a_long_one(place: Any) -> None:
+    stuck = Stuck(place.hub)
+    guest = await place.guest()
+    long = asyncio.create_task(guest.request("stuck", timeout_s=1000))
+    await stuck.begun.wait()
+    with pytest.raises(RequestTimedOut):
+        await guest.request("stuck", timeout_s=0.01)
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+
+
 async def test_a_deadline_reaches_the_handler_and_its_own_requests(place: Any) -> None:
     stuck = Stuck(place.hub)
 

@@ -141,7 +141,7 @@ class Client(Exchange):
 
 
 class _Refill:
-    """Gives credit back for events consumed: in batches, and whenever none is left to consume."""
+    """Gives credit back for events consumed, in batches smaller than what there is."""
 
     __slots__ = ("_batch", "_client", "_count", "_number")
 
@@ -151,8 +151,8 @@ class _Refill:
         self._batch = max(1, maxsize // 4)
         self._count = 0
 
-    def __call__(self, drained: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+    def __call__(self) -> None:
         self._count += 1
-        if drained or self._count >= self._batch:
+        if self._count >= self._batch:
             count, self._count = self._count, 0
             self._client.grant(self._number, count)

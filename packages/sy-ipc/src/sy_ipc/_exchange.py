@@ -16,7 +16,9 @@ from sy_ipc._core.router import Router
 from sy_ipc._core.session import Outcome
 from sy_ipc._endpoint import Handler, LocalEndpoint
 from sy_ipc._errors import BusClosed, ControlUnknown, HandlerConflict, NoResponder, WrongLoop
-from sy_ipc._link import Job, Link, Loopback, RemoteEndpoint
+from sy_ipc._io.loopback import Loopback
+from sy_ipc._link import Job, Link
+from sy_ipc._remote import RemoteEndpoint
 from sy_ipc._subscription import Consumed, Subscription
 from sy_ipc._wire.codec import Codec
 from sy_ipc._wire.envelope import Envelope

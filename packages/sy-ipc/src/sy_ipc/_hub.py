@@ -15,16 +15,8 @@ from sy_ipc._core.router import Router
 from sy_ipc._errors import ControlUnknown, Disconnected, HandlerConflict
 from sy_ipc._exchange import Exchange
 from sy_ipc._io.transport import Listener, Transport, find_scheme
-from sy_ipc._link import (
-    ACK,
-    CREDIT,
-    HELLO,
-    SUBSCRIBE,
-    UNSUBSCRIBE,
-    Link,
-    RemoteEndpoint,
-    RemoteOutlet,
-)
+from sy_ipc._link import ACK, CREDIT, HELLO, SUBSCRIBE, UNSUBSCRIBE, Link
+from sy_ipc._remote import RemoteEndpoint, RemoteOutlet
 from sy_ipc._subscription import Consumed, Subscription
 from sy_ipc._wire.codec import Codec
 from sy_ipc._wire.envelope import Envelope

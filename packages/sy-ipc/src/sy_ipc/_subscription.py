@@ -17,7 +17,7 @@ from sy_ipc._wire.envelope import Envelope
 
 E_co = TypeVar("E_co", covariant=True)
 
-Consumed = Callable[[bool], None]
+Consumed = Callable[[], None]
 
 
 @attrs.frozen
@@ -49,8 +49,7 @@ class Source(Protocol):
     async def attach(self, subscription: Subscription[Any]) -> Consumed | None:
         """Let events flow.
 
-        What is returned, if anything, is to be called after each event that was taken, and told
-        whether it was the last one there.
+        What is returned, if anything, is to be called after each event that was taken.
         """
         ...
 
@@ -145,7 +144,7 @@ class Subscription(Generic[E_co]):
         if isinstance(entry, Gap):
             return cast("E_co", entry)
         if self._consumed is not None and not self._ended:
-            self._consumed(not self._mailbox.ready)
+            self._consumed()
         self.subject = entry.subject
         self.headers = entry.headers or {}
         return cast("E_co", self._source.codec.decode(entry.payload, self._expected))

@@ -43,7 +43,7 @@ class Codec:
     {'a': [1, 2.5, None]}
     """
 
-    __slots__ = ("_converter", "_decoders", "_encoder", "max_depth", "max_size_bytes")
+    __slots__ = ("_converter", "_decoders", "_encoder", "_small", "max_depth", "max_size_bytes")
 
     def __init__(
         self,
@@ -54,6 +54,7 @@ class Codec:
     ) -> None:
         self.max_size_bytes = max_size_bytes
         self.max_depth = max_depth
+        self._small = min(max_size_bytes, max_depth)  # so small that no limit can be passed
         self._converter = converter or cattrs.Converter()
         self._encoder = msgspec.msgpack.Encoder(enc_hook=self._unstructure)
         self._decoders: dict[Any, Decode] = {None: msgspec.msgpack.Decoder().decode}
@@ -66,7 +67,8 @@ class Codec:
             raise PayloadTooDeep(limit=self.max_depth) from exc
         except Exception as exc:  # a hook of the user's converter may raise anything
             raise PayloadUnencodable(type_name=type(value).__name__, problem=str(exc)) from exc
-        self.check(data)
+        if len(data) > self._small:
+            self.check(data)
         return msgspec.Raw(data)
 
     def decode(self, payload: msgspec.Raw, expected: Any) -> Any:
