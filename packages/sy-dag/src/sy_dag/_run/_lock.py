@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from sy_dag._errors import RunBusy
+
+_LOOKS = 8
 
 
 class RunLock:
@@ -16,12 +19,10 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(fd):
             pid = _pid(os.pread(fd, 32, 0))
             os.close(fd)
-            raise RunBusy(run_id=folder.name, pid=pid) from None
+            raise RunBusy(run_id=folder.name, pid=pid)
         os.ftruncate(fd, 0)
         os.pwrite(fd, str(os.getpid()).encode(), 0)
         self._fd = fd
@@ -34,6 +35,18 @@ class RunLock:
 
     def __repr__(self) -> str:
         return f"RunLock({'held' if self._fd >= 0 else 'released'})"
+
+
+def _taken(fd: int) -> bool:
+    """Take the lock; somebody who only looks (see ``owner``) holds it for a moment."""
+    for _ in range(_LOOKS):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.005)
+        else:
+            return True
+    return False
 
 
 def owner(folder: Path) -> int | None:

@@ -225,7 +225,7 @@ class Performance:
         try:
             self._loop.call_soon_threadsafe(self._arrive, arrival)
         except RuntimeError:  # the loop is closed: nobody is left to hear it
-            log.debug("a thread of run %s ended after its loop", self.core.run_id)
+            log.debug("a thread of run {run} ended after its loop", run=self.core.run_id)
 
     def _arrive(self, arrival: Callable[[], None]) -> None:
         self._arrivals.append(arrival)
@@ -534,7 +534,7 @@ class Performance:
             keys = self.data.expand(i)
         except Exception as error:  # noqa: BLE001 - as in _start
             if not isinstance(error, NotMappable | ReferenceUnresolved):
-                log.debug("expanding %s", self._names[i], exc_info=error)
+                log.debug("{node} has no items: {error!r}", node=self._names[i], error=error)
             self._fail(Flight(self, i, WHOLE, 1, now), error, permanent=True)
             return
         self.data.set_items(i, keys)
@@ -641,7 +641,7 @@ class Performance:
     def _break_off(self, error: BaseException) -> None:
         """The journal cannot be written, or the core was told nonsense: stop here, resumable."""
         self.failure = error
-        log.error("run %s breaks off: %s", self.core.run_id, error)
+        log.error("run {run} breaks off: {error}", run=self.core.run_id, error=error)
         for flight in list(self._flights.values()):
             flight.abandoned = True
             flight.stop("the run broke off")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
+from sy_commons import get_logger
 from sy_dag._run._facts import Event
 
-log = logging.getLogger("sy_dag")
+log = get_logger("sy_dag")
 
 
 class Telling:
@@ -65,8 +65,8 @@ class Telling:
     def _failed(self, event: Event, error: Exception) -> None:
         self.failures += 1
         if self.failures == 1:
-            told = "on_event failed at %s; the run goes on, and tells no more of this"
-            log.error(told, event, exc_info=error)
+            told = "on_event failed at {kind} with {error!r}; the run goes on, and tells no more"
+            log.error(told, kind=event.kind, error=error, run=event.run_id)
 
     def __repr__(self) -> str:
         return f"Telling({self.shown} of {len(self.history)}, failures={self.failures})"
