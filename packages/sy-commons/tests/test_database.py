@@ -388,6 +388,11 @@ def test_damage_is_told_by_reads_and_by_check(path: Path) -> None:
         assert database.check(quick=True)
 
 
+def test_a_text_that_is_no_text_is_damage(path: Path) -> None:
+    with open_at(path) as database, pytest.raises(DatabaseCorrupt, match="UTF-8"):
+        database.execute("SELECT CAST(x'ff' AS TEXT)")
+
+
 def test_a_row_against_the_schema_is_a_conflict(path: Path) -> None:
     with open_at(path) as database:
         database.execute("INSERT INTO t (x) VALUES (1)")

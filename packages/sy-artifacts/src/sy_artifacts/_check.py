@@ -72,12 +72,15 @@ class Checker:
     def _version_problems(self) -> Iterator[Problem]:
         for _, name, number, seal, sha256, head, head_seal in index.each_version(self._database):
             self._versions += 1
-            sound = sha256 is not None and seal == index.seal(name or "", number or 0, sha256)
-            if sound and name is not None and head is not None:
-                sound = head_seal == index.head_seal(name, head)
+            sound = index.is_sealed(
+                seal, "" if name is None else name, 0 if number is None else number, sha256
+            )
+            if name is not None:
+                sound = sound and index.is_sealed(head_seal, name, head, index.HEAD)
             if not sound:
                 ref = "unnamed" if name is None else f"{name}@{number}"
-                yield self._problem(sha256 or b"", "its entry in the index is damaged", (ref,))
+                known = sha256 if isinstance(sha256, bytes) else b""
+                yield self._problem(known, "its entry in the index is damaged", (ref,))
         for name in index.headless(self._database):
             yield self._problem(b"", "its newest version is missing", (name,))
 

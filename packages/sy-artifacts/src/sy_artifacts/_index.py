@@ -11,16 +11,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, NamedTuple
 
 import attrs
 import xxhash
 
 from sy_artifacts._artifact import Artifact
-from sy_artifacts._names import DIGEST_START, next_prefix
-from sy_commons import Database
+from sy_artifacts._names import DIGEST_START, check_name, next_prefix
+from sy_commons import Database, DatabaseCorrupt, SymphonyError
 
 APPLICATION_ID = 0x53794172  # "SyAr"
+HEAD = b"head"  # stands for a digest in the seal of a name's newest number
 PAGE_SIZE_BYTES = (
     8192  # an artifact of 10 KiB costs half the reads and three quarters of the writes
 )
@@ -140,7 +142,14 @@ def seal(name: str, number: int, sha256: bytes) -> bytes:
 
 def head_seal(name: str, head: int) -> bytes:
     """Return what binds a name to the number of its newest version."""
-    return seal(name, head, b"head")
+    return seal(name, head, HEAD)
+
+
+def is_sealed(found: object, name: object, number: object, sha256: object) -> bool:
+    """Whether a seal vouches for what a row says, whatever a damaged row says."""
+    if not (isinstance(name, str) and isinstance(number, int) and isinstance(sha256, bytes)):
+        return False
+    return found == seal(name, number, sha256)
 
 
 # -- reading
@@ -152,7 +161,7 @@ def find_blob(database: Database, sha256: bytes) -> Blob | None:
         f"SELECT {_BLOB} FROM blobs b {_WITH_DATA} WHERE b.sha256 = ?",
         (sha256,),
     )
-    return Blob(*row) if row else None
+    return _blob(database, row) if row else None
 
 
 def find_prefix(database: Database, digits: str, limit: int = 2) -> list[bytes]:
@@ -179,7 +188,7 @@ def find_version(database: Database, name: str, number: int | None) -> tuple[Ver
         f" JOIN blobs b ON b.id = v.blob_id {_WITH_DATA} WHERE a.name = ?",
         (number, name),
     )
-    return (Version(*row[:5]), Blob(*row[5:])) if row else None
+    return (Version(*row[:5]), _blob(database, row[5:])) if row else None
 
 
 def has_name(database: Database, name: str) -> bool:
@@ -193,7 +202,7 @@ def load_version(database: Database, version_id: int) -> Artifact:
         f"SELECT {_ARTIFACT} FROM {_VERSIONS} WHERE v.id = ?",
         (version_id,),
     )
-    return _artifact(rows[0])
+    return _artifact(database, rows[0])
 
 
 def load_blob(database: Database, blob_id: int) -> Artifact | None:
@@ -202,7 +211,7 @@ def load_blob(database: Database, blob_id: int) -> Artifact | None:
         f"SELECT {_ARTIFACT} FROM {_VERSIONS} WHERE v.blob_id = ? ORDER BY v.id",
         (blob_id,),
     )
-    found = [_artifact(row) for row in rows]
+    found = [_artifact(database, row) for row in rows]
     if not found:
         return None
     named = [one for one in found if one.name is not None]
@@ -224,7 +233,7 @@ def load_history(database: Database, name: str) -> list[Artifact]:
         f"SELECT {_ARTIFACT} FROM {_VERSIONS} WHERE a.name = ? ORDER BY v.number",
         (name,),
     )
-    return [_artifact(row) for row in rows]
+    return [_artifact(database, row) for row in rows]
 
 
 def load_heads(database: Database, prefix: str, tags: Iterable[str]) -> list[Artifact]:
@@ -241,7 +250,7 @@ def load_heads(database: Database, prefix: str, tags: Iterable[str]) -> list[Art
         f"SELECT {_ARTIFACT} FROM {_VERSIONS} WHERE {' AND '.join(conditions)} ORDER BY a.name",
         bindings,
     )
-    return [_artifact(row) for row in rows]
+    return [_artifact(database, row) for row in rows]
 
 
 def names_beside(database: Database, name: str, most: int = 1000) -> list[str]:
@@ -264,7 +273,7 @@ def each_blob(database: Database, page: int = 256) -> Iterator[Blob]:
         (last, page),
     ):
         for row in rows:
-            yield Blob(*row)
+            yield _blob(database, row)
         last = rows[-1][0]
 
 
@@ -452,24 +461,44 @@ def encode(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True)
 
 
+def decode(text: str) -> dict[str, Any]:
+    """Return the data of canonical JSON; ValueError if it is none."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the value is wrong, and not a caller
+    return value
+
+
 def _only(row: tuple[Any, ...] | None) -> int:
     assert row is not None  # noqa: S101 - RETURNING gives a row
     return int(row[0])
 
 
-def _artifact(row: tuple[Any, ...]) -> Artifact:
+def _blob(database: Database, row: tuple[Any, ...]) -> Blob:
+    """Return a row of blobs; one flipped bit makes SQLite give a text where bytes were stored."""
+    blob = Blob(*row)
+    if type(blob.sha256) is not bytes or type(blob.data) not in {bytes, NoneType}:
+        raise DatabaseCorrupt(path=str(database.path), reason="a row of blobs has other types")
+    return blob
+
+
+def _artifact(database: Database, row: tuple[Any, ...]) -> Artifact:
     _, sha256, name, number, size_bytes, content_type, created_us, metadata, tags, made_by = row
-    return Artifact(
-        digest=digest_of(sha256),
-        name=name,
-        version=number,
-        size_bytes=size_bytes,
-        content_type=content_type,
-        tags=frozenset(json.loads(tags)),
-        created_at=moment(created_us),
-        made_by=made_by,
-        metadata=json.loads(metadata),
-    )
+    try:
+        return Artifact(
+            digest=digest_of(sha256),
+            name=None if name is None else check_name(name),
+            version=number,
+            size_bytes=size_bytes,
+            content_type=content_type,
+            tags=frozenset(json.loads(tags)),
+            created_at=moment(created_us),
+            made_by=made_by,
+            metadata=decode(metadata),
+        )
+    except (SymphonyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"a row of versions does not read: {error}"
+        raise DatabaseCorrupt(path=str(database.path), reason=reason) from error
 
 
 def moment(microseconds: int) -> datetime:

@@ -11,8 +11,8 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from sy_artifacts._artifact import Artifact
-from sy_artifacts._index import Source, load_blob, load_version
-from sy_commons import Database
+from sy_artifacts._index import Source, decode, load_blob, load_version
+from sy_commons import Database, DatabaseCorrupt
 
 Node = TypeVar("Node", bound=Hashable)
 
@@ -253,8 +253,15 @@ class Lineage:
                     "from": here if down else there,
                     "to": there if down else here,
                     "made_by": step.made_by or None,
-                    "parameters": json.loads(step.parameters),
+                    "parameters": self._parameters(step),
                 }
+
+    def _parameters(self, step: Step[Source]) -> dict[str, Any]:
+        try:
+            return decode(step.parameters)
+        except ValueError as error:
+            reason = f"parameters that do not read: {error}"
+            raise DatabaseCorrupt(path=str(self._database.path), reason=reason) from error
 
     def _label(self, node: Source) -> str:
         one = self._artifact(node)

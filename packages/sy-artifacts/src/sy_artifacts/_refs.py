@@ -51,9 +51,9 @@ class Finder:
 
     def vouches(self, name: str, version: index.Version, blob: index.Blob) -> bool:
         """Whether the seals say that the index is as it was written."""
-        return version.seal == index.seal(
-            name, version.number, blob.sha256
-        ) and version.head_seal == index.head_seal(name, version.head)
+        return index.is_sealed(version.seal, name, version.number, blob.sha256) and index.is_sealed(
+            version.head_seal, name, version.head, index.HEAD
+        )
 
     def missing(self, ref: str) -> ArtifactMissing:
         """Return the error that says so, what may be meant, and how to see what there is."""

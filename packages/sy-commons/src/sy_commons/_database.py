@@ -185,6 +185,9 @@ class Database:
             return connection.execute(sql, bindings).fetchall()
         except apsw.Error as error:
             raise self._translate(error, connection) from error
+        except UnicodeDecodeError as error:
+            reason = f"a text that is no UTF-8: {error.reason}"
+            raise DatabaseCorrupt(path=self._name, reason=reason) from error
         finally:
             self._give(connection)
 
