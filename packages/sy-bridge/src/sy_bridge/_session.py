@@ -31,7 +31,7 @@ Start = Callable[[Conductor], AbstractAsyncContextManager[RunHandle]]
 # which is as safe as a kill: all that is complete is journaled.
 STOP_WITHIN_S = 0.7
 
-_ENDS = ("run.completed", "run.failed", "run.cancelled", "run.interrupted")
+_SHOWN = "run.shown"
 
 
 def run(options: argparse.Namespace, melody: str, inputs: Mapping[str, str]) -> int:
@@ -98,22 +98,23 @@ class Commands:
 
 @asynccontextmanager
 async def _shown(pit: Pit, screen: Screen) -> AsyncIterator[None]:
-    """Show what the bus says of runs until the first of them ends."""
+    """Show what the bus says of runs; on leaving, all of it has been shown."""
 
     async def follow() -> None:
         async with pit.bus.subscribe("run.>", None, on_overflow="block") as events:
             listening.set()
             async for event in events:
-                screen.show(event)
-                if event["kind"] in _ENDS:
+                if event["kind"] == _SHOWN:
                     return
+                screen.show(event)
 
     listening = asyncio.Event()
     task = asyncio.create_task(follow())
     await listening.wait()
     try:
         yield
-        await task  # the run has ended, and so its last event is on its way
+        await pit.bus.publish(_SHOWN, {"kind": _SHOWN})  # behind the last event of the run
+        await task
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
