@@ -182,3 +182,12 @@ class TestRender:
         assert "- `shop/broken.py`" in brief
         assert "`shop/tests` (1)" in brief
         assert "run/x.py" in brief
+
+    def test_whatever_a_file_is_called_its_line_stays_a_line(self) -> None:
+        paths = ["shop/__init__.py", "shop/a b(c]`\n\x1b.py"]
+        gists = [summarize([{**page(path, "Sells many books.")}], sentences=1) for path in paths]
+
+        brief = render("root", paths, gists[0], gists, [])
+
+        assert "(shop/a%20b%28c%5D%60%0A%1B.py#L1): Sells many books." in brief
+        assert all(line.isprintable() for line in brief.splitlines())

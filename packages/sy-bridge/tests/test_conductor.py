@@ -21,7 +21,7 @@ from sy_bridge import (
     PitClosed,
     RuleBrain,
 )
-from sy_commons import SymphonyError
+from sy_commons import StorageError, SymphonyError
 from sy_dag import Workflow
 from sy_extensions import Instrument, Operator
 from sy_pool import ModelTooBig
@@ -200,6 +200,43 @@ async def test_an_interrupted_performance_resumes_by_its_id_in_another_pit(tmp_p
 
         assert performance.outputs["song"] == "A B!"
         assert performance.result.nodes["loud"].items["a"].attempts == 1
+
+
+async def test_a_completed_run_taken_up_again_stores_nothing_anew(tmp_path: Path) -> None:
+    """Else the outputs of an old run would become the newest."""
+    async with pit_at(tmp_path) as pit:
+        conductor = Conductor(pit)
+        first = await conductor.perform(shout(), words=["a"])
+        await conductor.perform(shout(), words=["b"])
+
+        again = await conductor.resume(first.run_id)
+
+        assert again.stored
+        assert again.outputs == first.outputs
+        assert again.artifacts["song"].version == 1
+        assert await pit.artifacts.get("song.txt") == b"B!"
+
+
+async def test_a_store_that_fails_breaks_the_run_off_and_skips_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the disk could not take is no fault of the item's: resumed, the run has all of it."""
+    async with pit_at(tmp_path) as pit:
+        put, full = pit.artifacts.put, [True]
+
+        async def put_or_fail(data: bytes, **notes: Any) -> Any:
+            if full[0] and data == b"B":
+                raise StorageError("no room left in the store", hint="make room")
+            return await put(data, **notes)
+
+        monkeypatch.setattr(pit.artifacts, "put", put_or_fail)
+        broken = await Conductor(pit).perform(shout(), words=["a", "b"])
+        full[0] = False
+        whole = await Conductor(pit).resume(broken.run_id)
+
+        assert "no room left" in str(broken.result.error)
+        assert broken.skipped == []
+        assert whole.outputs["song"] == "A B!"
 
 
 async def test_leaving_the_start_interrupts_the_run(tmp_path: Path) -> None:

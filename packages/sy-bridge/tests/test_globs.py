@@ -61,3 +61,9 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(walk(str(tmp_path / "missing")))
+
+
+def test_a_link_that_leads_to_itself_is_a_file_for_its_reader_to_refuse(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").symlink_to("loop.py")
+
+    assert list(walk(str(tmp_path))) == ["loop.py"]

@@ -69,6 +69,21 @@ def test_an_input_given_twice_is_refused() -> None:
         parse_inputs(["a=1", "a=2"])
 
 
+@pytest.mark.parametrize("option", ["--home", "-o"])
+def test_a_folder_that_is_a_file_is_refused_before_anything_runs(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    words = ["run", "repo-brief", "--input", f"path={tmp_path}", option, str(file / "below")]
+    monkeypatch.setattr("sys.argv", ["sy-bridge", *words])
+    monkeypatch.setenv("SYMPHONY_HOME", str(tmp_path / "home"))
+
+    assert main() == 2
+    assert f"{file} is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "home").exists()
+
+
 def test_the_program_tells_what_it_can(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from sy_dag import (
     Engine,
     Hole,
     IllegalTransition,
+    InputsChanged,
     InputsInvalid,
     JournalDamaged,
     Node,
@@ -29,6 +30,7 @@ from sy_dag import (
     OnError,
     Outcome,
     Ref,
+    RunBroken,
     RunBusy,
     RunCancelled,
     RunFinished,
@@ -831,3 +833,37 @@ def test_a_plain_function_that_gives_a_coroutine_is_told_off() -> None:
 def test_illegal_transitions_have_their_own_error() -> None:
     error = IllegalTransition(what="run r", old="completed", new="running")
     assert "run r is completed and cannot become running" in str(error)
+
+
+async def test_a_run_of_this_id_with_other_inputs_is_refused(tmp_path: Path) -> None:
+    """Given back as if it were asked for, the old result would be believed to be the new one."""
+    with Workflow("same") as wf:
+        wf.output("value", double(wf.input("number", int)))
+    async with Engine(tmp_path) as engine:
+        await (await engine.start(wf, {"number": 1}, run_id="one")).result()
+
+        with pytest.raises(InputsChanged, match="number"):
+            await engine.start(wf, {"number": 2}, run_id="one")
+        again = await (await engine.start(wf, {"number": 1}, run_id="one")).result()
+    assert again.outputs == {"value": 2}
+
+
+async def test_what_carries_the_run_may_break_it_off_and_it_resumes(tmp_path: Path) -> None:
+    """Neither a retry nor a skip answers for a full disk."""
+    broken = [True]
+
+    def carries(number: int) -> int:
+        if broken[0]:
+            raise RunBroken(reason="the disk is full")
+        return number
+
+    wf = Workflow("carried")
+    on_error = OnError(retries=3, then="skip")
+    node = Node("a", "operator", "carries", arguments={"number": 1}, on_error=on_error)
+    wf.output("value", wf.add(node))
+    async with Engine(tmp_path, operators={"carries": carries}) as engine:
+        first = await (await engine.start(wf, {}, run_id="one")).result()
+        broken[0] = False
+        second = await (await engine.resume("one")).result()
+    assert (first.state, str(first.error)) == ("interrupted", "the run broke off: the disk is full")
+    assert second.outputs == {"value": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -32,6 +33,8 @@ class Performance:
     """The stored outputs by their names in the Melody."""
     store: Path
     """The folder of the artifact store."""
+    stored: bool
+    """Whether the run was completed before, and its outputs stored then."""
     made_by: Mapping[str, str]
     """By node: the extension and version that played it, and why that one."""
 
@@ -75,6 +78,7 @@ class Conductor:
 
     def __init__(self, pit: Pit) -> None:
         self.pit = pit
+        self._stored: set[str] = set()
 
     async def perform(self, melody: str | Path | Workflow, /, **inputs: Any) -> Performance:
         """Perform *melody* with *inputs* and return what came of it.
@@ -93,13 +97,20 @@ class Conductor:
 
     @asynccontextmanager
     async def start(
-        self, melody: str | Path | Workflow, inputs: Mapping[str, Any], *, run_id: str | None = None
+        self,
+        melody: str | Path | Workflow,
+        inputs: Mapping[str, Any],
+        *,
+        run_id: str | None = None,
+        accept_changes: bool = False,
     ) -> AsyncIterator[RunHandle]:
         """Start a performance and give its handle; leaving interrupts what has not finished."""
         workflow = melody if isinstance(melody, Workflow) else find_melody(melody)
         checked = check_inputs(workflow, inputs)
         named = run_id or new_run_id(workflow.name)
-        handle = await self.pit.engine.start(workflow, checked, run_id=named)
+        handle = await self.pit.engine.start(
+            workflow, checked, run_id=named, accept_changes=accept_changes
+        )
         async with self._conducted(handle):
             yield handle
 
@@ -126,12 +137,15 @@ class Conductor:
             result=result,
             artifacts=artifacts,
             store=self.pit.store,
+            stored=handle.run_id in self._stored,
             made_by={node: self._player(workflow, node) for node in workflow.order()},
         )
 
     async def _keep(self, name: str, artifact: str, handle: RunHandle, result: Result) -> Artifact:
         value = result.outputs[name]
         product = as_product(value)
+        if handle.run_id in self._stored and (kept := await self._kept(artifact, product.data)):
+            return kept
         kind = content_type_of(artifact, product.content_type)
         sources = result.output_sources[name]
         return await self.pit.artifacts.put(
@@ -142,6 +156,14 @@ class Conductor:
             derived_from=[s.reference for s in sources if s.reference is not None],
         )
 
+    async def _kept(self, name: str, data: bytes) -> Artifact | None:
+        """Return the version of *name* with these bytes, so that none is made anew."""
+        if not await self.pit.artifacts.exists(name):
+            return None
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        versions = await self.pit.artifacts.versions(name)
+        return next((found for found in reversed(versions) if found.digest == digest), None)
+
     def _player(self, workflow: Workflow, node: str) -> str:
         declared = workflow.node(node)
         if declared.kind != "instrument":
@@ -151,6 +173,8 @@ class Conductor:
 
     @asynccontextmanager
     async def _conducted(self, handle: RunHandle) -> AsyncIterator[None]:
+        if handle.state == "completed":  # it was before: its outputs are stored already
+            self._stored.add(handle.run_id)
         publishing = asyncio.create_task(self._publish(handle))
         try:
             yield

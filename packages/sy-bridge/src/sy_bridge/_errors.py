@@ -22,9 +22,10 @@ class FolderMissing(SymphonyError):
 
     code = "bridge.folder_missing"
     category = ErrorCategory.NOT_FOUND
-    message = "there is no folder {path}"
+    message = "{path} is no folder{reason}"
     hint = "give the path of a folder with sources in it"
     path: str
+    reason: str = ""
 
 
 class NothingMatched(SymphonyError):
@@ -88,10 +89,31 @@ class InputInvalid(SymphonyError):
 
     code = "bridge.input_invalid"
     category = ErrorCategory.VALIDATION
-    message = "--input {given!r} is not NAME=VALUE{again}"
+    message = "--input {given!r} is not NAME=VALUE"
     hint = "for example --input path=."
     given: str
-    again: str = ""
+
+
+class InputTwice(SymphonyError):
+    """An input was given more than once."""
+
+    code = "bridge.input_twice"
+    category = ErrorCategory.VALIDATION
+    message = "input {name!r} was given before"
+    hint = "give each input once"
+    name: str
+
+
+class FolderUnusable(SymphonyError):
+    """A folder that is to be written to cannot be."""
+
+    code = "bridge.folder_unusable"
+    category = ErrorCategory.VALIDATION
+    message = "{option} {folder}: {reason}"
+    hint = "name a folder that can be written to; nothing was run"
+    option: str
+    folder: str
+    reason: str
 
 
 class RunUnknown(SymphonyError):

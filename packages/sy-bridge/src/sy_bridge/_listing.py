@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sy_bridge._errors import RunUnknown
+from sy_bridge.cli import LAST
 from sy_commons import suggestion
 from sy_commons.cli import command_line, describe
 from sy_commons.cli import home as default_home
@@ -37,10 +38,10 @@ def find_run(engine: Engine, wanted: str) -> RunSummary:
     """
     runs = engine.runs()
     by_id = {run.run_id: run for run in runs}
+    if wanted == LAST and runs:
+        return max(runs, key=lambda run: run.started_at)
     if wanted in by_id:
         return by_id[wanted]
-    if wanted == "last" and runs:
-        return max(runs, key=lambda run: run.started_at)
     starting = [run for run in runs if run.run_id.startswith(wanted)]
     if len(starting) == 1:
         return starting[0]

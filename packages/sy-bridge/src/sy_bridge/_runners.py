@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sy_bridge._brains import Brain, Candidate, Choice
 from sy_bridge._errors import InstrumentUnknown, WrongKind
 from sy_bridge._products import as_product, product_name
-from sy_dag import NodeCall, NodeRunner, Outcome, Ref
+from sy_commons import SymphonyError
+from sy_dag import NodeCall, NodeRunner, Outcome, Ref, RunBroken
 from sy_extensions import Discovered, Instrument, LoadFailed, Operator
 from sy_pool import Model
 
@@ -40,13 +41,16 @@ class _ExtensionRunner(ABC):
         """Call the extension, keep what it made, and say where it is kept."""
         value = await self._call(call.arguments)
         product = as_product(value)
-        artifact = await self._pit.artifacts.put(
-            product.data,
-            name=product_name(call.workflow, call.node, call.item),
-            content_type=product.content_type,
-            made_by=self.fingerprint,
-            derived_from=[s.reference for s in call.sources if s.reference is not None],
-        )
+        try:
+            artifact = await self._pit.artifacts.put(
+                product.data,
+                name=product_name(call.workflow, call.node, call.item),
+                content_type=product.content_type,
+                made_by=self.fingerprint,
+                derived_from=[s.reference for s in call.sources if s.reference is not None],
+            )
+        except SymphonyError as error:  # a full disk is no fault of this node's, to be skipped
+            raise RunBroken(reason=str(error)) from error
         return Outcome(value, reference=artifact.ref)
 
     @abstractmethod

@@ -17,13 +17,15 @@ from typing import Any
 import attrs
 
 from sy_bridge._conductor import Conductor, Performance
+from sy_bridge._errors import FolderUnusable
 from sy_bridge._listing import find_run
 from sy_bridge._pit import Pit
 from sy_bridge._products import as_product
 from sy_bridge._terminal import Screen, open_screen
 from sy_commons import SymphonyError, atomic_write, format_size, to_wire
 from sy_commons.cli import FAILED, INTERRUPTED, command_line, describe
-from sy_dag import RunHandle
+from sy_commons.cli import home as default_home
+from sy_dag import Engine, RunHandle, RunInterrupted
 
 Start = Callable[[Conductor], AbstractAsyncContextManager[RunHandle]]
 
@@ -37,21 +39,30 @@ _SHOWN = "run.shown"
 def run(options: argparse.Namespace, melody: str, inputs: Mapping[str, str]) -> int:
     """Perform *melody* and return the exit status."""
     return asyncio.run(
-        _perform(options, lambda conductor: conductor.start(melody, inputs, run_id=options.run_id))
+        _perform(
+            options,
+            lambda conductor: conductor.start(
+                melody, inputs, run_id=options.run_id, accept_changes=options.accept_changes
+            ),
+        )
     )
 
 
 def resume(options: argparse.Namespace) -> int:
     """Go on with the run that *options* name and return the exit status."""
+    home = options.home or default_home()
+    found = find_run(Engine(home / "runs"), options.run_id)  # before a Pit makes folders
 
     def start(conductor: Conductor) -> AbstractAsyncContextManager[RunHandle]:
-        found = find_run(conductor.pit.engine, options.run_id)
         return conductor.resumed(found.run_id, accept_changes=options.accept_changes)
 
     return asyncio.run(_perform(options, start))
 
 
 async def _perform(options: argparse.Namespace, start: Start) -> int:
+    for name, folder in (("--home", options.home), ("--output", options.output)):
+        if folder is not None:
+            _require_folder(name, folder)
     async with Pit.open(options.home) as pit:
         conductor = Conductor(pit)
         commands = Commands.of(pit, options.home)
@@ -62,6 +73,15 @@ async def _perform(options: argparse.Namespace, start: Start) -> int:
         files = _write_outputs(performance, pit.home / "outputs" / handle.run_id, options.output)
         _tell(performance, files, commands, as_json=options.json)
         return _status(performance, skipped_ok=options.skipped_ok)
+
+
+def _require_folder(option: str, folder: Path) -> None:
+    """Refuse, before anything runs, what could not be written to after all of it."""
+    above = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise FolderUnusable(option=option, folder=str(folder), reason=f"{above} is no folder")
+    if not os.access(above, os.W_OK):
+        raise FolderUnusable(option=option, folder=str(folder), reason=f"{above} is read-only")
 
 
 @attrs.frozen
@@ -170,11 +190,16 @@ def _write_outputs(performance: Performance, *folders: Path | None) -> dict[str,
 
 
 def _status(performance: Performance, *, skipped_ok: bool) -> int:
-    if performance.state == "interrupted":
+    if _was_interrupted(performance):
         return INTERRUPTED
     if performance.state != "completed":
         return FAILED
     return FAILED if performance.skipped and not skipped_ok else 0
+
+
+def _was_interrupted(performance: Performance) -> bool:
+    """Tell whether somebody stopped it; a run that broke off is left as resumable, and failed."""
+    return isinstance(performance.result.error, RunInterrupted)
 
 
 def _tell(
@@ -185,7 +210,7 @@ def _tell(
         if performance.state != "completed":
             data["resume"] = commands.resume(performance.run_id)
         print(json.dumps(data, ensure_ascii=False), flush=True)
-    elif performance.state == "interrupted":
+    elif _was_interrupted(performance):
         _say_interrupted(performance.run_id, commands)
     elif performance.state == "completed":
         _say_completed(performance, files, commands)
@@ -204,6 +229,8 @@ def _say_completed(
     others = performance.outputs.keys() - performance.artifacts.keys()
     for name in sorted(others):
         print(f"{name}: {json.dumps(performance.outputs[name], ensure_ascii=False, default=str)}")
+    if performance.stored:
+        print("the run was completed before; nothing was run, and nothing stored again")
     print(f"store: {performance.store}")
     print(f"run: {performance.run_id}: {commands.look(performance.run_id)}")
     skipped = len(performance.skipped)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sy_bridge._errors import InputInvalid
+from sy_bridge._errors import InputInvalid, InputTwice
 from sy_commons.cli import Command, run_program
+
+LAST = "last"
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def parse_inputs(given: list[str]) -> dict[str, str]:
         if not equals or not name:
             raise InputInvalid(given=text)
         if name in inputs:
-            raise InputInvalid(given=text, again=f": {name!r} was given before")
+            raise InputTwice(name=name)
         inputs[name] = value
     return inputs
 
@@ -41,17 +43,16 @@ def _configure_run(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="an input of the Melody; once for each",
     )
-    parser.add_argument("--run-id", metavar="ID", help="name the run; one that exists goes on")
+    parser.add_argument(
+        "--run-id", metavar="ID", type=_run_id, help="name the run; one that exists goes on"
+    )
+    _add_accept_changes(parser)
     _add_performing(parser)
 
 
 def _configure_resume(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", metavar="RUN", help='a run\'s id, the start of it, or "last"')
-    parser.add_argument(
-        "--accept-changes",
-        action="store_true",
-        help="go on although operators changed since: what is complete stays",
-    )
+    _add_accept_changes(parser)
     _add_performing(parser)
 
 
@@ -65,9 +66,29 @@ def _configure_runs(parser: argparse.ArgumentParser) -> None:
     _add_home(parser)
 
 
+def _add_accept_changes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on although the Melody or operators changed: what is complete stays",
+    )
+
+
+def _run_id(text: str) -> str:
+    if text == LAST:
+        raise argparse.ArgumentTypeError(f"{LAST!r} always means the last run; take another name")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("a folder's name is empty")
+    return Path(text)
+
+
 def _add_performing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-o", "--output", metavar="FOLDER", type=Path, help="write the outputs there as well"
+        "-o", "--output", metavar="FOLDER", type=_folder, help="write the outputs there as well"
     )
     parser.add_argument(
         "--skipped-ok",
@@ -79,7 +100,7 @@ def _add_performing(parser: argparse.ArgumentParser) -> None:
 
 def _add_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--home", type=Path, help="where runs and artifacts are kept (default: $SYMPHONY_HOME)"
+        "--home", type=_folder, help="where runs and artifacts are kept (default: $SYMPHONY_HOME)"
     )
 
 

@@ -94,6 +94,7 @@ def run_program(
 
 def run_command(name: str, options: argparse.Namespace) -> int:
     """Run ``options.run(options)`` and turn whatever it raises into a message and a status."""
+    _prepare_output()
     try:
         status = options.run(options)
         sys.stdout.flush()
@@ -151,10 +152,23 @@ def _interrupted(name: str) -> int:
     return INTERRUPTED
 
 
+def _prepare_output() -> None:
+    """Make sure that something can be printed: to a closed output too, in any encoding."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # the caller closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - it stays open
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _close_output() -> None:
-    # What is still buffered would fail once more as the interpreter ends.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let what is still to be flushed go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # one that is no file has nothing to flush
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _unknown(name: str, word: str, commands: Mapping[str, Command]) -> str:

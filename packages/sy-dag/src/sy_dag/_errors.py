@@ -266,9 +266,33 @@ class WorkflowChanged(SymphonyError):
     code = "dag.workflow_changed"
     category = ErrorCategory.CONFLICT
     message = "run {run_id} began with another definition:\n{differences}"
-    hint = "resume with accept_changes=True to keep what had finished, or start a new run"
+    hint = "accept the changes to keep what had finished (accept_changes=True), or start a new run"
     run_id: str
     differences: Listing
+
+
+class InputsChanged(SymphonyError):
+    """A run of this id exists, and it was given other inputs."""
+
+    code = "dag.inputs_changed"
+    category = ErrorCategory.VALIDATION
+    message = "run {run_id} began with other inputs: {names}"
+    hint = "give it the same inputs, resume it without any, or take another id"
+    run_id: str
+    names: str
+
+
+class RunBroken(SymphonyError):
+    """Not a node failed but what carries the run: a runner raises it, and the run breaks off.
+
+    No retry, skip or fallback answers it; the run stays resumable where it is.
+    """
+
+    code = "dag.run_broken"
+    category = ErrorCategory.UNAVAILABLE
+    message = "the run broke off: {reason}"
+    hint = "mend what stood in the way, then resume the run"
+    reason: str
 
 
 class RunnerUnavailable(SymphonyError):

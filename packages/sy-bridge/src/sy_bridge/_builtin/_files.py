@@ -61,7 +61,7 @@ class Read(Operator):
 
 def _list(root: Path, patterns: list[str], exclude: list[str]) -> Listing:
     if not root.is_dir():
-        raise FolderMissing(path=str(root))
+        raise FolderMissing(path=str(root), reason=": it is a file" if root.exists() else "")
     paths = [
         path
         for path in walk(str(root), leave_out=LEFT_OUT)

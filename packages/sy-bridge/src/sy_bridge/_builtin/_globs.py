@@ -52,10 +52,17 @@ def _walk(folder: str, prefix: str, leave_out: tuple[str, ...]) -> Iterator[str]
     for entry in entries:
         path = prefix + entry.name
         if not entry.is_dir(follow_symlinks=False):
-            if not (entry.is_symlink() and entry.is_dir()):
+            if not _links_to_folder(entry):
                 yield path
         elif not any(matches(entry.name, name) for name in leave_out):
             yield from _walk(entry.path, f"{path}/", leave_out)
+
+
+def _links_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a link that leads to itself: whoever reads it says so
+        return False
 
 
 @lru_cache(maxsize=256)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from sy_bridge._builtin._modules import Module, is_test, name_modules
 from sy_bridge._builtin._summarizer import Sentence, Summary
@@ -45,7 +46,7 @@ def render(
     scripts = [m for m in modules if not m.package and not is_test(m.path)]
     tests = [m.path for m in modules if is_test(m.path)]
     missing = [path for path in paths if path.endswith(".py") and path not in by_path]
-    lines = [f"# {_title(root, pages, shipped)}", ""]
+    lines = [f"# {_shown(_title(root, pages, shipped))}", ""]
     lines += _purpose(overview)
     lines += _packages(shipped, by_path)
     lines += _scripts(scripts, by_path)
@@ -76,7 +77,7 @@ def _packages(shipped: Sequence[Module], gists: Mapping[str, Summary]) -> Iterat
     for package, group in groupby(shipped, key=lambda module: module.package):
         members = list(group)
         top = [module for module in members if module.name == package]
-        yield f"### {package}"
+        yield f"### {_shown(package)}"
         yield ""
         for module in top:
             yield from _line(module, gists, bullet="")
@@ -93,7 +94,7 @@ def _members(inner: Sequence[Module], gists: Mapping[str, Summary]) -> Iterator[
     for module in told:
         yield from _line(module, gists, bullet="- ")
     if named:
-        yield from ("", f"And: {_listed(f'[`{m.name}`]({m.path})' for m in named)}.")
+        yield from ("", f"And: {_listed(_link(m.name, m.path) for m in named)}.")
     if inner:
         yield ""
 
@@ -105,16 +106,16 @@ def _is_private(module: Module) -> bool:
 def _line(module: Module, gists: Mapping[str, Summary], *, bullet: str) -> Iterator[str]:
     gist = gists.get(module.path)
     if gist is None:
-        yield f"{bullet}[`{module.name}`]({module.path}): left out, see below."
+        yield f"{bullet}{_link(module.name, module.path)}: left out, see below."
     elif gist["sentences"]:
         sentence = gist["sentences"][0]
-        place = f"{module.path}#L{sentence['line']}"
-        yield f"{bullet}[`{module.name}`]({place}): {_told(sentence)}"
+        named = _link(module.name, module.path, sentence["line"])
+        yield f"{bullet}{named}: {_told(sentence)}"
     elif gist["names"]:
         names = _listed(f"`{name}`" for name in gist["names"][:MAX_NAMES])
-        yield f"{bullet}[`{module.name}`]({module.path}) defines {names}."
+        yield f"{bullet}{_link(module.name, module.path)} defines {names}."
     else:
-        yield f"{bullet}[`{module.name}`]({module.path})"
+        yield f"{bullet}{_link(module.name, module.path)}"
 
 
 def _scripts(scripts: Sequence[Module], gists: Mapping[str, Summary]) -> Iterator[str]:
@@ -132,7 +133,9 @@ def _tests(tests: Sequence[str]) -> Iterator[str]:
     if not tests:
         return
     folders = dict.fromkeys(path.rpartition("/")[0] or "." for path in tests)
-    counted = (f"`{f}` ({sum((p.rpartition('/')[0] or '.') == f for p in tests)})" for f in folders)
+    counted = (
+        f"`{_shown(f)}` ({sum((p.rpartition('/')[0] or '.') == f for p in tests)})" for f in folders
+    )
     yield from ("## Tests", "", f"Files of tests by folder: {_listed(counted)}.", "")
 
 
@@ -140,16 +143,27 @@ def _left_out(missing: Sequence[str]) -> Iterator[str]:
     if not missing:
         return
     yield from ("## Left out", "", "These files could not be read:", "")
-    yield from (f"- `{path}`" for path in missing)
+    yield from (f"- `{_shown(path)}`" for path in missing)
 
 
 def _place(path: str, line: int) -> str:
-    return f"([{path}:{line}]({path}#L{line}))"
+    return f"([{_shown(path)}:{line}]({quote(path)}#L{line}))"
+
+
+def _link(name: str, path: str, line: int | None = None) -> str:
+    place = quote(path) if line is None else f"{quote(path)}#L{line}"
+    return f"[`{_shown(name)}`]({place})"
+
+
+def _shown(name: str) -> str:
+    """Return a file's name as it may stand in a line of Markdown: whatever it holds, it is text."""
+    return "".join("?" if not c.isprintable() or c in "`[]<>|" else c for c in name)
 
 
 def _told(sentence: Sentence) -> str:
     text, name = sentence["text"], sentence["name"]
     ended = text if text[-1] in ".!?" else f"{text}."
+    ended = "".join(c for c in ended if c.isprintable())
     return f"`{name}`: {ended}" if name else ended
 
 

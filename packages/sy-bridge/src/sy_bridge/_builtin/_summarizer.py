@@ -119,8 +119,8 @@ def _candidates(documents: Sequence[dict[str, Any]]) -> Iterator[_Candidate]:
             if kind not in _KINDS:
                 continue
             seen[kind] += 1
-            prior = standing * _KINDS[kind] * _fit(passage["text"]) / seen[kind] ** 0.7
-            prior *= 3.0 if _is_namesake(passage["name"], path) else 1.0
+            prior = standing * _KINDS[kind] * _fit(passage["text"])
+            prior *= _part(passage["name"], path, seen[kind])
             yield _Candidate(
                 Sentence(
                     text=passage["text"],
@@ -146,6 +146,15 @@ def _standing(path: str, imported: Mapping[str, int]) -> float:
         return 1.0 if hidden else 12.0 / (1 + len(folders))
     leaned_on = math.log2(2 + imported[stem])
     return leaned_on * (0.3 if stem.startswith("_") else 1.0) / (1 + 0.3 * len(folders))
+
+
+def _part(name: str, path: str, place: int) -> float:
+    """How much of a file's purpose what is the *place*-th of its kind there may tell."""
+    if not name:
+        return 1.0 / math.pow(place, 0.7)
+    if name.endswith(("Error", "Exception", "Warning", "Interrupt")):
+        return 0.1
+    return 4.0 if _is_namesake(name, path) else 1.0 / math.pow(place, 0.3)
 
 
 def _is_namesake(name: str, path: str) -> bool:

@@ -17,6 +17,7 @@ import attrs
 
 from sy_commons import Clock, Conflict, SymphonyError, SystemClock, ValidationError, uuid7
 from sy_dag._errors import (
+    InputsChanged,
     JournalDamaged,
     Listing,
     Problem,
@@ -50,6 +51,7 @@ from sy_dag._run._threads import Threads
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _JOURNAL = "journal"
+_NONE = object()
 T = TypeVar("T")
 
 
@@ -153,7 +155,7 @@ class Engine:
             return self._begin(workflow, ready, given, run_id, None, None, _nothing)
         if (self.folder / run_id / _JOURNAL).exists():
             return await self._take_up(
-                run_id, workflow, accept_changes=accept_changes, repair=repair
+                run_id, workflow, given, accept_changes=accept_changes, repair=repair
             )
         return self._begin_kept(workflow, ready, given, self.folder / run_id)
 
@@ -172,7 +174,7 @@ class Engine:
         if run_id in self._active:
             return RunHandle(self._active[run_id])
         self._run_folder(run_id)
-        return await self._take_up(run_id, None, accept_changes=accept_changes, repair=repair)
+        return await self._take_up(run_id, None, None, accept_changes=accept_changes, repair=repair)
 
     def runs(self) -> list[RunSummary]:
         """Return the runs of the folder, the latest first."""
@@ -291,13 +293,20 @@ class Engine:
         return RunHandle(performance)
 
     async def _take_up(
-        self, run_id: str, given: Workflow | None, *, accept_changes: bool, repair: bool
+        self,
+        run_id: str,
+        given: Workflow | None,
+        inputs_given: Mapping[str, Any] | None,
+        *,
+        accept_changes: bool,
+        repair: bool,
     ) -> RunHandle:
         folder = self._run_folder(run_id)
         lock = RunLock(folder)
         try:
             story = _read(folder / _JOURNAL, repair=repair)
             stand = _recovery.stand(story)
+            _require_same(run_id, decode_value(story.header.inputs), inputs_given)
             if _is_over(stand):
                 lock.release()
                 return self._presented(stand, folder)
@@ -479,6 +488,15 @@ def _read(path: Path, *, repair: bool) -> Story:
             raise
         shutil.copyfile(path, path.with_suffix(".damaged"))
         return read(path, repair=True)
+
+
+def _require_same(run_id: str, inputs: Mapping[str, Any], given: Mapping[str, Any] | None) -> None:
+    if given is None or given == inputs:
+        return
+    names = sorted(
+        name for name in {*inputs, *given} if inputs.get(name, _NONE) != given.get(name, _NONE)
+    )
+    raise InputsChanged(run_id=run_id, names=", ".join(names))
 
 
 def _is_over(stand: Stand) -> bool:

@@ -20,7 +20,13 @@ from typing import Any
 import msgspec
 
 from sy_commons import Clock, SymphonyError, SystemClock, to_wire
-from sy_dag._errors import NodeTimedOut, NotMappable, OutputNotStorable, ReferenceUnresolved
+from sy_dag._errors import (
+    NodeTimedOut,
+    NotMappable,
+    OutputNotStorable,
+    ReferenceUnresolved,
+    RunBroken,
+)
 from sy_dag._graph._workflow import Workflow
 from sy_dag._run._codec import encode_value
 from sy_dag._run._context import CURRENT, Context, Unit
@@ -508,6 +514,8 @@ class Performance:
 
     def _fail(self, flight: Flight, error: BaseException, *, permanent: bool = False) -> None:
         self._clear(flight)
+        if isinstance(error, RunBroken):
+            raise error  # to where the run breaks off
         i, k = flight.node, flight.item
         self.exceptions[i, k] = error
         fact = Failed(
