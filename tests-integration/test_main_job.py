@@ -255,3 +255,15 @@ class TestBadInput:
         brief_of(sy, tree)
         assert "brief.md" in self.fails(sy, "artifacts", "get", "breif.md", status=2)
         assert "nothing" in self.fails(sy, "resume", "nothing", status=2)
+
+    def test_an_output_whose_node_was_skipped_is_missing_and_said_so(
+        self, sy: Sy, tree: Path, tmp_path: Path
+    ) -> None:
+        odd = tmp_path / "odd.toml"
+        text = MELODY.read_text(encoding="utf-8").replace("$outline.ok", "$outline.okk")
+        odd.write_text(text, encoding="utf-8")
+
+        done = sy("run", odd, "--input", f"path={tree}", status=1)
+
+        assert "Traceback" not in done.stderr
+        assert "brief" in done.stderr

@@ -194,6 +194,8 @@ def _status(performance: Performance, *, skipped_ok: bool) -> int:
         return INTERRUPTED
     if performance.state != "completed":
         return FAILED
+    if performance.result.missing:
+        return FAILED
     return FAILED if performance.skipped and not skipped_ok else 0
 
 
@@ -233,6 +235,8 @@ def _say_completed(
         print("the run was completed before; nothing was run, and nothing stored again")
     print(f"store: {performance.store}")
     print(f"run: {performance.run_id}: {commands.look(performance.run_id)}")
+    for name in performance.result.missing:
+        print(f"{name}: there is none, since what it is made of was skipped", file=sys.stderr)
     skipped = len(performance.skipped)
     if skipped:
         text = (
@@ -283,6 +287,7 @@ def _as_data(performance: Performance, files: Mapping[str, list[Path]]) -> dict[
             }
             for name, artifact in performance.artifacts.items()
         },
+        "missing": list(performance.result.missing),
         "skipped": [
             {"node": unit.node, "item": unit.item, "error": unit.error and to_wire(unit.error)}
             for unit in performance.skipped
