@@ -183,6 +183,7 @@ class TestBadInput:
             ("$outline.ok", "$outlien.ok", "outline"),
             ('type = "path"', 'type = "pth"', "path"),
             ("[nodes.pages]", "[nodes.sources]", "bad.toml"),
+            ('artifact = "brief.md"', 'artifact = "../brief.md"', "'../brief.md'"),
         ],
     )
     def test_a_melody_that_is_wrong(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sy_bridge._brains import Brain, Candidate, Choice, RuleBrain
     from sy_bridge._conductor import Conductor, Performance, melodies
     from sy_bridge._errors import (
+        ArtifactNameInvalid,
         FolderMissing,
         FolderUnusable,
         InputInvalid,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # Where each public name lives: a room is imported when the first of its names is used, so that
 # help, and one operator, do not load the whole house.
 _ROOMS = {
+    "ArtifactNameInvalid": "_errors",
     "Brain": "_brains",
     "Candidate": "_brains",
     "Choice": "_brains",
@@ -63,6 +65,7 @@ _ROOMS = {
 }
 
 __all__ = [
+    "ArtifactNameInvalid",
     "Brain",
     "Candidate",
     "Choice",

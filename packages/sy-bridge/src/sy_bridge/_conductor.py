@@ -14,8 +14,8 @@ from typing import Any
 
 import attrs
 
-from sy_artifacts import Artifact
-from sy_bridge._errors import InputMissing, MelodyMissing, OutputUnknown
+from sy_artifacts import Artifact, quote_name
+from sy_bridge._errors import ArtifactNameInvalid, InputMissing, MelodyMissing, OutputUnknown
 from sy_bridge._pit import Pit
 from sy_bridge._products import as_product, content_type_of
 from sy_commons import suggestion
@@ -106,6 +106,7 @@ class Conductor:
     ) -> AsyncIterator[RunHandle]:
         """Start a performance and give its handle; leaving interrupts what has not finished."""
         workflow = melody if isinstance(melody, Workflow) else find_melody(melody)
+        _check_artifacts(workflow)
         checked = check_inputs(workflow, inputs)
         named = run_id or new_run_id(workflow.name)
         handle = await self.pit.engine.start(
@@ -233,6 +234,18 @@ def check_inputs(workflow: Workflow, inputs: Mapping[str, Any]) -> dict[str, Any
                 raise InputMissing(name=name, path=str(path))
             values[name] = str(path)
     return values
+
+
+def _check_artifacts(workflow: Workflow) -> None:
+    for name, output in workflow.outputs.items():
+        artifact = output.artifact
+        if artifact is not None and (not artifact or quote_name(artifact) != artifact):
+            raise ArtifactNameInvalid(
+                melody=workflow.place(("outputs", name, "artifact")) or workflow.source,
+                output=name,
+                artifact=artifact,
+                better=f"{name}.md",
+            )
 
 
 def new_run_id(workflow: str) -> str:

@@ -116,6 +116,19 @@ class FolderUnusable(SymphonyError):
     reason: str
 
 
+class ArtifactNameInvalid(SymphonyError):
+    """A Melody wants to keep an output under a name that the store does not take."""
+
+    code = "bridge.artifact_name"
+    category = ErrorCategory.VALIDATION
+    message = "{melody}: output {output!r} cannot be kept as {artifact!r}"
+    hint = "name it by a relative path without '..', '@' or 'sha256:', such as {better!r}"
+    melody: str
+    output: str
+    artifact: str
+    better: str
+
+
 class RunUnknown(SymphonyError):
     """No run has this id."""
 

@@ -6,9 +6,10 @@ import json
 import mimetypes
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import attrs
+
+from sy_artifacts import quote_name
 
 _JSON = "application/json"
 
@@ -60,14 +61,7 @@ def product_name(workflow: str, node: str, item: str | None) -> str:
     >>> product_name("w", "n", "../x@2")
     'w/n/%2E%2E/x%402'
     """
-    parts = [workflow, node, *([] if item is None else item.split("/"))]
-    return "/".join(_safe(part) for part in parts if part)
-
-
-def _safe(part: str) -> str:
-    if set(part) == {"."}:
-        return part.replace(".", "%2E")
-    return quote(part, safe=" !#$&'()+,;=[]{}~-_.").strip() or "%20"
+    return quote_name("/".join(part for part in (workflow, node, item) if part))
 
 
 def _utf8(text: str) -> bytes:
