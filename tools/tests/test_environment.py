@@ -1,4 +1,5 @@
 import fcntl
+import shutil
 import subprocess
 import sys
 import threading
@@ -90,14 +91,18 @@ def test_an_interrupted_setup_starts_over(checkout: Path, monkeypatch: pytest.Mo
     assert not stands(venv)
 
 
-@pytest.mark.parametrize("now", [Path(sys.executable).resolve().parent / "gone", Path("/bin/sh")])
+@pytest.mark.parametrize("there", [False, True])
 def test_an_environment_whose_python_is_gone_or_another_does_not_stand(
-    checkout: Path, now: Path
+    checkout: Path, tmp_path: Path, *, there: bool
 ) -> None:
-    venv = checkout / ".venv"
+    """Another is one in another folder, wherever this machine keeps its own."""
+    venv, other = checkout / ".venv", tmp_path / "elsewhere" / "python3"
     finish(venv, checkout)
+    if there:
+        other.parent.mkdir()
+        shutil.copy("/bin/sh", other)
     (venv / "bin" / "python").unlink()
-    (venv / "bin" / "python").symlink_to(now)
+    (venv / "bin" / "python").symlink_to(other)
     assert not stands(venv)
 
 
